@@ -1,0 +1,1 @@
+//! Container images as OCI archives, made without Docker.

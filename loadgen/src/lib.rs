@@ -1,0 +1,4 @@
+//! The podwitness load generator: drives Kubernetes experiments and explains each request.
+
+pub mod raw;
+pub mod report;

@@ -1,0 +1,22 @@
+//! The raw files of a run: everything the report is made from, and nothing else.
+//!
+//! | file in `raw/` | one value per | type |
+//! |---|---|---|
+//! | `run.json` | run | [`RunFile`] |
+//! | `client.ndjson` | request sent | [`ClientRequest`] |
+//! | `timeline.ndjson` | change in the cluster, action of ours | [`TimelineEntry`] |
+//! | `records-NODE.ndjson` | connection or exchange seen by the agent of a node | [`observer::record::Record`] |
+//! | `observer-NODE.json` | node | [`ObserverFile`] |
+//!
+//! All times are nanoseconds of the load generator's `CLOCK_MONOTONIC`, except in `records-NODE.ndjson`, which keep the
+//! node's clock: [`ObserverFile::clock`] holds the offset and its error bound.
+
+mod client;
+mod observer_file;
+mod run;
+mod timeline;
+
+pub use client::{ClientError, ClientErrorKind, ClientRequest};
+pub use observer_file::{ClockOffset, ObserverFile};
+pub use run::{EndedBy, Environment, GooseCheck, RunConfig, RunFile, Schedule};
+pub use timeline::{ContainerState, Endpoint, Subject, TimelineEntry};

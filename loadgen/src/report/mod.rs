@@ -1,0 +1,3 @@
+//! What a run's raw files say, in the form people and programs read.
+
+pub mod schema;

@@ -1,0 +1,161 @@
+//! Failed requests, each with its cause and the proof.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a request failed: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The gateway dialled a pod whose listener was closed already: it answered with a reset.
+    RefusedByTerminatedPod,
+    /// A rule still pointed at the address of a pod that was gone: nobody answered.
+    UnansweredPodIp,
+    /// The rules were right, but a re-used source port matched an old conntrack entry to a pod that was gone.
+    StaleNatEntry,
+    /// The request was delivered, and the pod ended before it had answered.
+    CutInFlight,
+    /// The gateway re-used a connection that the pod had closed.
+    StaleKeepalive,
+    /// The Service had no ready endpoint: the connection was rejected on the node.
+    NoReadyEndpoint,
+    /// The gateway pod refused, reset or did not answer the client.
+    GatewayTerminated,
+    /// The gateway answered with 5xx without having tried a pod.
+    GatewayError,
+    /// The pod itself answered with 5xx.
+    Pod5xx,
+    /// The pod did not answer within the gateway's timeout.
+    PodTooSlow,
+    /// The client gave up first.
+    ClientTimeout,
+    /// Packets were lost between two ends that were both alive.
+    NetworkLoss,
+    /// The answer was an error of the request itself (4xx).
+    RequestError,
+    /// None of the above is proven.
+    Unknown,
+}
+
+/// How an attempt or a hop was joined to its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinedBy {
+    /// The trace id was seen there.
+    Trace,
+    /// The order of socket calls within the gateway's thread.
+    ThreadOrder,
+    /// Addresses and ports, translated.
+    Tuple,
+    /// Only by time: not a proof.
+    TimeWindow,
+}
+
+/// One failed request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Trace id.
+    pub trace_id: String,
+    /// Number in the schedule.
+    pub seq: u64,
+    /// Due at.
+    pub due_at: String,
+    /// Same, monotonic.
+    pub due_ns: u64,
+    /// Sent at.
+    pub sent_at: String,
+    /// Same, monotonic.
+    pub sent_ns: u64,
+    /// Ended at, monotonic.
+    pub ended_ns: u64,
+    /// What the client saw: `status 502`, `connection refused`, …
+    pub outcome: String,
+    /// Status, if there was one.
+    pub status: Option<u16>,
+    /// Why.
+    pub cause: Cause,
+    /// The serving pod, or the pod whose address was dialled.
+    pub pod: Option<String>,
+    /// Its UID.
+    pub pod_uid: Option<String>,
+    /// The gateway pod that handled it.
+    pub gateway_pod: Option<String>,
+    /// How the decisive attempt was joined. `null`: no attempt was needed or found.
+    pub joined_by: Option<JoinedBy>,
+    /// Milliseconds from the deletion request of `pod` to this request's attempt.
+    pub after_deletion_ms: Option<f64>,
+    /// What proves it, in order of time.
+    pub evidence: Vec<Evidence>,
+    /// For a pod that was deleted: the chain of its end.
+    pub chain: Vec<ChainStep>,
+}
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// When.
+    pub at: String,
+    /// Same, monotonic.
+    pub at_ns: u64,
+    /// What, in words.
+    pub what: String,
+    /// Who says so: `client`, `kernel`, `conntrack`, `kubernetes`, `action`.
+    pub source: String,
+}
+
+/// One step of a pod's end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChainStep {
+    /// `deletion_requested`, `terminating_seen`, `endpoint_removed`, `last_new_connection`, `listener_gone`,
+    /// `last_byte`, `pod_gone`.
+    pub step: String,
+    /// When. `null`: not measured.
+    pub at_ns: Option<u64>,
+    /// Milliseconds since the first step. `null`: not measured.
+    pub after_ms: Option<f64>,
+    /// Who says so.
+    pub source: String,
+}
+
+/// Why a success was slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SlowCause {
+    /// A SYN had to be sent again.
+    SynRetransmit,
+    /// The pod's CPU limit stopped it.
+    CpuThrottled,
+    /// It waited in the gateway's socket queue.
+    QueuedAtGateway,
+    /// It waited in the pod's socket queue.
+    QueuedAtPod,
+    /// The pod took long to answer.
+    SlowPod,
+    /// The load generator itself sent it late.
+    LateSender,
+    /// A first attempt failed, and the gateway tried again.
+    Retried,
+    /// None of the above stands out.
+    Unknown,
+}
+
+/// One of the slowest successes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SlowRequest {
+    /// Trace id.
+    pub trace_id: String,
+    /// Number in the schedule.
+    pub seq: u64,
+    /// Client's latency.
+    pub latency_us: u64,
+    /// Largest part of it.
+    pub slowest_hop: Option<String>,
+    /// Length of that part.
+    pub slowest_hop_us: Option<u64>,
+    /// Why.
+    pub cause: SlowCause,
+    /// Serving pod.
+    pub pod: Option<String>,
+    /// In words.
+    pub explanation: String,
+}

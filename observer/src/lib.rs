@@ -1,0 +1,7 @@
+//! The podwitness agent: loads the eBPF programs, joins what they see with pods and NAT, and serves the records.
+//!
+//! Without its default feature `agent` this crate is only the types that travel between the agent and the load
+//! generator: [`record`] (what was seen) and [`api`] (what is said over HTTP).
+
+pub mod api;
+pub mod record;

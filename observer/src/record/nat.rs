@@ -1,0 +1,40 @@
+//! The address translation of one connection: what was dialled, and which backend was chosen.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::PodRef;
+
+/// The DNAT choice that applied to a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Nat {
+    /// Destination as dialled (a Service's cluster address, or `node:nodePort`).
+    pub dialled: SocketAddr,
+    /// Destination after translation: the backend's address.
+    pub chosen: SocketAddr,
+    /// Source after translation, as the backend sees it (differs where masqueraded).
+    pub source_seen: SocketAddr,
+    /// Pod that owned the chosen address when the entry was made (tombstones included).
+    pub pod: Option<PodRef>,
+    /// When the conntrack entry that applied was made.
+    pub created_ns: u64,
+    /// How we know.
+    pub source: NatSource,
+}
+
+/// Where a [`Nat`] comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NatSource {
+    /// A conntrack NEW event of this very connection.
+    New,
+    /// An entry older than the connection: its source port was re-used before the entry ended, so no rule was
+    /// consulted and the packet went where the *earlier* connection had gone.
+    Reused,
+    /// Read from a dump of the table (the agent started later than the entry, or events had been lost).
+    Dump,
+    /// The socket itself dialled the pod: no translation.
+    Direct,
+}

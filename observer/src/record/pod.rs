@@ -1,0 +1,25 @@
+//! Which pod, and how we know.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A pod by name and by the UID that no other pod ever has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct PodRef {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub name: String,
+    /// UID of the pod.
+    pub uid: String,
+}
+
+/// How a pod was identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PodSource {
+    /// By the cgroup of the socket: needs no address, cannot be mistaken.
+    Cgroup,
+    /// By its address at that time: pod intervals and tombstones.
+    Address,
+}

@@ -1,2 +1,19 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask VERB`: everything that is done with this repository, one file per verb.
+
+use clap::{Parser, Subcommand};
+
+/// Everything that is done with this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+#[command(after_help = "First time here: `cargo xtask demo` (root, Linux; sets up what is missing).")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().verb {}
+}

@@ -1,6 +1,7 @@
 //! `cargo xtask VERB`: everything that is done with this repository, one file per verb.
 
 use clap::{Parser, Subcommand};
+use verbs::ci;
 
 /// Everything that is done with this repository.
 #[derive(Parser)]
@@ -12,8 +13,13 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Check formatting, lints, documentation, licences and generated files
+    Ci,
+}
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().verb {}
+    match Cli::parse().verb {
+        Verb::Ci => ci::ci(),
+    }
 }

@@ -13,10 +13,13 @@
 
 mod client;
 mod observer_file;
+pub mod read;
 mod run;
 mod timeline;
+pub mod write;
 
 pub use client::{ClientError, ClientErrorKind, ClientRequest};
 pub use observer_file::{ClockOffset, ObserverFile};
+pub use read::{RawRun, read_run};
 pub use run::{EndedBy, Environment, GooseCheck, RunConfig, RunFile, Schedule};
 pub use timeline::{ContainerState, Endpoint, Subject, TimelineEntry};

@@ -22,5 +22,5 @@ pub fn ci() -> Result<()> {
 
     // The advisory database lives outside; everything else that cargo-deny checks is in the lock file.
     steps.next("licences, sources, banned crates", "5 s");
-    run(Command::new("cargo").current_dir(root()).args(["deny", "--offline", "check", "licenses", "bans", "sources"]))
+    run(Command::new("cargo").current_dir(root()).args(["deny", "--locked", "check", "licenses", "bans", "sources"]))
 }

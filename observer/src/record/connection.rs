@@ -117,4 +117,6 @@ pub enum SocketCallKind {
     Send,
     /// `connect()`.
     Connect,
+    /// The socket was closed: a failed attempt was given up. What the thread does next may be a retry.
+    Close,
 }

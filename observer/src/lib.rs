@@ -4,4 +4,8 @@
 //! generator: [`record`] (what was seen) and [`api`] (what is said over HTTP).
 
 pub mod api;
+#[cfg(feature = "agent")]
+pub mod flow;
+#[cfg(feature = "agent")]
+pub mod kernel;
 pub mod record;

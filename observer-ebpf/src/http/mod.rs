@@ -1,0 +1,1 @@
+//! HTTP/1.x as far as the kernel needs it.

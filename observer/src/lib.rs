@@ -5,7 +5,15 @@
 
 pub mod api;
 #[cfg(feature = "agent")]
+pub mod clock;
+#[cfg(feature = "agent")]
 pub mod flow;
 #[cfg(feature = "agent")]
 pub mod kernel;
+#[cfg(feature = "agent")]
+pub mod nat;
+#[cfg(feature = "agent")]
+pub mod pods;
+#[cfg(feature = "agent")]
+pub mod ports;
 pub mod record;

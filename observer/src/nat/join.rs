@@ -1,0 +1,184 @@
+//! Which NAT entry applied to a connection. Pure, and indifferent to the order in which events arrive.
+//!
+//! An entry is kept until the kernel destroys it, not until its connection ends: a source port that is used again while the
+//! old entry lives makes no new one, no rule is consulted, and the packets go where the *earlier* connection had gone.
+
+use std::collections::HashMap;
+
+use super::tuple::{Entry, Tuple};
+use crate::record::NatSource;
+
+mod kept;
+
+use kept::{Kept, Opening};
+
+/// The kernel makes an entry within microseconds of `connect()`, but its event is stamped when we read it, and on a busy
+/// machine that may be late.
+pub const NEW_WITHIN_NS: u64 = 2_000_000_000;
+
+/// A destroyed entry is kept this long for connections whose records are still on their way.
+const DESTROYED_KEPT_NS: u64 = 60 * 1_000_000_000;
+
+/// Entries kept at most. The kernel's own default limit is of this size.
+const ENTRIES_MAX: usize = 262_144;
+
+/// A connection whose entry is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// From the socket's own address to the address that it dialled.
+    pub original: Tuple,
+    /// `connect()` was called at.
+    pub opened_ns: u64,
+    /// Socket cookie.
+    pub conn: u64,
+}
+
+/// The entry that applied to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The entry.
+    pub entry: Entry,
+    /// When its event was read. For an entry that is known from a dump only: when it was dumped; it may be older.
+    pub made_ns: u64,
+    /// How the connection came to it.
+    pub source: NatSource,
+}
+
+/// The part of the kernel's table that concerns watched ports, with its recent past.
+#[derive(Debug, Default)]
+pub struct NatTable {
+    entries: HashMap<Tuple, Vec<Kept>>,
+    openings: HashMap<Tuple, Vec<Opening>>,
+    count: usize,
+    gap: Option<(u64, u64)>,
+    overflow: u64,
+}
+
+impl NatTable {
+    /// The kernel made an entry.
+    pub fn made(&mut self, entry: Entry, at_ns: u64) {
+        let last = self.entries.get_mut(&entry.original).and_then(|kept| kept.last_mut());
+        match last.filter(|kept| kept.from_dump && kept.destroyed_ns.is_none() && kept.entry == entry) {
+            // The dump overtook the event of the very same entry.
+            Some(known) => (known.from_dump, known.made_ns) = (false, at_ns),
+            None => self.put(entry, at_ns, false),
+        }
+    }
+
+    /// An entry was found in a dump that was taken at `at_ns`.
+    pub fn dumped(&mut self, entry: Entry, at_ns: u64) {
+        let alive = self.entries.get_mut(&entry.original).and_then(|kept| kept.last_mut());
+        match alive.filter(|kept| kept.destroyed_ns.is_none() && kept.entry == entry) {
+            Some(known) => known.dumped_ns = Some(at_ns),
+            None => self.put(entry, at_ns, true),
+        }
+    }
+
+    fn put(&mut self, entry: Entry, at_ns: u64, from_dump: bool) {
+        if self.count >= ENTRIES_MAX {
+            self.overflow += 1;
+            return;
+        }
+        let kept = self.entries.entry(entry.original).or_default();
+        if let Some(last) = kept.last_mut() {
+            // There is never more than one entry of one tuple: a new one means that the old one is gone.
+            last.destroyed_ns.get_or_insert(at_ns);
+        }
+        kept.push(Kept::new(entry, at_ns, from_dump));
+        self.count += 1;
+    }
+
+    /// The kernel destroyed an entry.
+    pub fn destroyed(&mut self, entry: &Entry, at_ns: u64) {
+        let Some(kept) = self.entries.get_mut(&entry.original) else { return };
+        let same = |kept: &&mut Kept| kept.destroyed_ns.is_none() && kept.entry.reply == entry.reply;
+        if let Some(kept) = kept.iter_mut().find(same) {
+            kept.destroyed_ns = Some(at_ns);
+        }
+    }
+
+    /// A dump is complete: what it did not show is gone. `lost_since_ns`: events were lost since then.
+    pub fn dump_done(&mut self, started_ns: u64, ended_ns: u64, lost_since_ns: Option<u64>) {
+        for kept in self.entries.values_mut().flatten() {
+            let shown = kept.dumped_ns.is_some_and(|at| at >= started_ns);
+            if kept.destroyed_ns.is_none() && kept.made_ns < started_ns && !shown {
+                kept.destroyed_ns = Some(started_ns);
+            }
+        }
+        if let Some(from) = lost_since_ns {
+            let from = self.gap.filter(|gap| gap.1 >= from).map_or(from, |gap| gap.0.min(from));
+            self.gap = Some((from, ended_ns));
+        }
+    }
+
+    /// A connection is known, though not yet asked for: it may be the one that made an entry.
+    pub fn opened(&mut self, query: &Query) {
+        let openings = self.openings.entry(query.original).or_default();
+        if !openings.iter().any(|opening| opening.conn == query.conn) {
+            openings.push(Opening { at_ns: query.opened_ns, conn: query.conn });
+        }
+    }
+
+    /// The entry that applied to a connection. Ask in order of opening, and only when every event up to about half a second
+    /// after the opening has been read; then the answer is final.
+    pub fn resolve(&mut self, query: &Query) -> Option<Applied> {
+        let Query { original, opened_ns, conn } = *query;
+        let in_gap = self.gap.is_some_and(|(from, to)| (from..=to).contains(&opened_ns));
+        let openings = self.openings.get(&original).map_or(&[][..], Vec::as_slice);
+        let kept = self.entries.get_mut(&original)?;
+        let older = kept.iter().rposition(|kept| kept.is_older_than(query) && kept.lived_at(opened_ns));
+        let other_before = |made_ns: u64| {
+            openings.iter().any(|other| other.conn != conn && other.at_ns > opened_ns && other.at_ns <= made_ns)
+        };
+        let own = kept
+            .iter_mut()
+            .find(|kept| kept.may_be_made_by(query, NEW_WITHIN_NS) && (older.is_none() || !other_before(kept.made_ns)));
+        if let Some(own) = own {
+            own.first = Some(Opening { at_ns: opened_ns, conn });
+            return Some(Applied { entry: own.entry, made_ns: own.made_ns, source: NatSource::New });
+        }
+        if let Some(older) = older {
+            let kept = &kept[older];
+            // Where events were lost, an unseen successor may have taken the place of this entry.
+            let source = if in_gap { NatSource::Dump } else { NatSource::Reused };
+            return Some(Applied { entry: kept.entry, made_ns: kept.made_ns, source });
+        }
+        let dumped = kept.iter().find(|kept| kept.from_dump && kept.made_ns >= opened_ns)?;
+        Some(Applied { entry: dumped.entry, made_ns: dumped.made_ns, source: NatSource::Dump })
+    }
+
+    /// Forgets destroyed entries that have served their time.
+    pub fn forget(&mut self, now_ns: u64) {
+        let mut count = 0;
+        self.entries.retain(|_, kept| {
+            kept.retain(|kept| kept.destroyed_ns.is_none_or(|at| now_ns.saturating_sub(at) <= DESTROYED_KEPT_NS));
+            count += kept.len();
+            !kept.is_empty()
+        });
+        self.count = count;
+        self.openings.retain(|_, openings| {
+            openings.retain(|opening| now_ns.saturating_sub(opening.at_ns) <= DESTROYED_KEPT_NS);
+            !openings.is_empty()
+        });
+    }
+
+    /// Entries held.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// No entry is held.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Entries that did not fit.
+    pub fn overflow(&self) -> u64 {
+        self.overflow
+    }
+}
+
+#[cfg(test)]
+mod any_order;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! A model of the kernel's table, and the join against it, with events read at any delay.
+
+#![allow(clippy::unwrap_used)]
+use proptest::prelude::*;
+
+use super::tests::{entry, query};
+use super::*;
+
+const MS: u64 = 1_000_000;
+/// Longest delay between an event and our reading it; the agent asks only after this.
+const DELAY_MS: u64 = 400;
+
+/// What happens when the one source port of the model is used.
+#[derive(Clone, Debug)]
+struct Use {
+    /// After the use before.
+    gap_ms: u64,
+    /// The entry had ended by then (else it is still in `SYN_SENT` and is matched again).
+    ended: bool,
+    /// Its events are read this much later.
+    delay_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Made(Entry),
+    Destroyed(Entry),
+}
+
+/// Events in the order in which they are read, and for each connection what really happened.
+fn truth(uses: &[Use]) -> (Vec<(u64, Event)>, Vec<(Query, u64, NatSource, Entry)>) {
+    let (mut events, mut expected) = (Vec::new(), Vec::new());
+    let (mut now, mut read) = (1_000 * MS, 0);
+    let mut alive: Option<Entry> = None;
+    for (index, this) in uses.iter().enumerate() {
+        now += this.gap_ms * MS;
+        // Netlink keeps the order of events, whatever the delay.
+        read = read.max(now + this.delay_ms * MS);
+        let opened = query(index as u64 + 1, now);
+        let source = match alive {
+            Some(_) if !this.ended => NatSource::Reused,
+            _ => {
+                if let Some(old) = alive {
+                    events.push((read, Event::Destroyed(old)));
+                }
+                let made = Entry { id: Some(index as u32), ..entry(index as u8 + 1) };
+                events.push((read, Event::Made(made)));
+                alive = Some(made);
+                NatSource::New
+            }
+        };
+        expected.push((opened, now, source, alive.unwrap()));
+    }
+    (events, expected)
+}
+
+fn feed(table: &mut NatTable, at_ns: u64, event: Event) {
+    match event {
+        Event::Made(entry) => table.made(entry, at_ns),
+        Event::Destroyed(entry) => table.destroyed(&entry, at_ns),
+    }
+}
+
+fn uses() -> impl Strategy<Value = Vec<Use>> {
+    let one = (DELAY_MS + 1..30_000, any::<bool>(), 0..DELAY_MS);
+    proptest::collection::vec(one.prop_map(|(gap_ms, ended, delay_ms)| Use { gap_ms, ended, delay_ms }), 1..12)
+}
+
+proptest! {
+    /// Every connection asked as soon as it is settled, with later events not read yet.
+    #[test]
+    fn asked_as_soon_as_settled(uses in uses()) {
+        let (events, expected) = truth(&uses);
+        let mut table = NatTable::default();
+        let mut unread = events.into_iter().peekable();
+        for (query, opened, source, entry) in expected {
+            table.opened(&query);
+            while let Some((at, event)) = unread.next_if(|(at, _)| *at <= opened + DELAY_MS * MS) {
+                feed(&mut table, at, event);
+            }
+            let applied = table.resolve(&query).unwrap();
+            prop_assert_eq!((applied.source, applied.entry), (source, entry));
+        }
+    }
+
+    /// Every event read before the first connection is asked for: long delays, short gaps.
+    #[test]
+    fn asked_at_the_very_end(uses in uses()) {
+        let (events, expected) = truth(&uses);
+        let mut table = NatTable::default();
+        for (at, event) in events {
+            feed(&mut table, at, event);
+        }
+        expected.iter().for_each(|(query, ..)| table.opened(query));
+        for (query, _, source, entry) in expected {
+            let applied = table.resolve(&query).unwrap();
+            prop_assert_eq!((applied.source, applied.entry), (source, entry));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+const MS: u64 = 1_000_000;
+
+fn address(text: &str) -> std::net::SocketAddr {
+    text.parse().unwrap()
+}
+
+fn original() -> Tuple {
+    Tuple { src: address("10.244.0.5:40000"), dst: address("10.96.0.2:5000") }
+}
+
+/// An entry of the one tuple of these tests, towards the pod `pod`.
+pub fn entry(pod: u8) -> Entry {
+    let backend = std::net::SocketAddr::from(([10, 244, 0, pod], 5678));
+    Entry { original: original(), reply: Tuple { src: backend, dst: original().src }, id: None }
+}
+
+pub fn query(conn: u64, opened_ns: u64) -> Query {
+    Query { original: original(), opened_ns, conn }
+}
+
+fn found(table: &mut NatTable, conn: u64, opened_ns: u64) -> Option<(u8, NatSource)> {
+    table.resolve(&query(conn, opened_ns)).map(|applied| match applied.entry.reply.src.ip() {
+        std::net::IpAddr::V4(ip) => (ip.octets()[3], applied.source),
+        std::net::IpAddr::V6(_) => unreachable!("only IPv4 here"),
+    })
+}
+
+#[test]
+fn a_new_entry_belongs_to_the_connection_that_was_opened_just_before() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 1_001 * MS);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)), "asking twice changes nothing");
+}
+
+#[test]
+fn a_source_port_used_again_on_a_living_entry_goes_to_the_old_pod() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 1_001 * MS);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+    let applied = table.resolve(&query(2, 9_000 * MS)).unwrap();
+    assert_eq!((applied.source, applied.made_ns), (NatSource::Reused, 1_001 * MS));
+}
+
+#[test]
+fn a_source_port_used_again_after_the_entry_had_ended_is_new() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 1_001 * MS);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+    // A SYN on a closed entry destroys it and makes another: both events follow the opening.
+    table.destroyed(&entry(7), 9_001 * MS);
+    table.made(entry(8), 9_001 * MS);
+    assert_eq!(found(&mut table, 2, 9_000 * MS), Some((8, NatSource::New)));
+}
+
+#[test]
+fn an_event_read_late_still_belongs_to_the_first_of_two() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 1_300 * MS);
+    table.opened(&query(1, 1_000 * MS));
+    table.opened(&query(2, 1_200 * MS));
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+    assert_eq!(found(&mut table, 2, 1_200 * MS), Some((7, NatSource::Reused)));
+}
+
+#[test]
+fn a_new_entry_is_not_given_to_an_earlier_connection_that_had_one() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 10 * MS);
+    table.opened(&query(2, 1_000 * MS));
+    table.opened(&query(3, 1_150 * MS));
+    table.destroyed(&entry(7), 1_120 * MS);
+    table.made(entry(8), 1_151 * MS);
+    assert_eq!(found(&mut table, 2, 1_000 * MS), Some((7, NatSource::Reused)));
+    assert_eq!(found(&mut table, 3, 1_150 * MS), Some((8, NatSource::New)));
+}
+
+#[test]
+fn without_an_entry_there_is_no_guess() {
+    let mut table = NatTable::default();
+    assert_eq!(found(&mut table, 1, 1_000 * MS), None);
+    table.made(entry(7), 10 * MS);
+    table.destroyed(&entry(7), 500 * MS);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), None);
+    table.made(entry(8), 1_000 * MS + NEW_WITHIN_NS + 1);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), None, "far too late to be its own");
+}
+
+#[test]
+fn a_dump_speaks_for_older_connections_only() {
+    let mut table = NatTable::default();
+    table.dumped(entry(7), 1_000 * MS);
+    table.dump_done(999 * MS, 1_001 * MS, None);
+    assert_eq!(found(&mut table, 1, 500 * MS), Some((7, NatSource::Dump)));
+    assert_eq!(found(&mut table, 2, 2_000 * MS), Some((7, NatSource::Reused)));
+}
+
+#[test]
+fn a_dump_ends_what_it_does_not_show_and_keeps_what_it_does() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 100 * MS);
+    table.dumped(entry(7), 1_000 * MS);
+    table.dump_done(999 * MS, 1_001 * MS, None);
+    assert_eq!(table.len(), 1);
+    assert_eq!(found(&mut table, 1, 99 * MS), Some((7, NatSource::New)), "the dump does not make it younger");
+    table.dump_done(3_000 * MS, 3_001 * MS, None);
+    assert_eq!(found(&mut table, 2, 4_000 * MS), None);
+}
+
+#[test]
+fn an_event_that_a_dump_has_overtaken_still_counts() {
+    let mut table = NatTable::default();
+    table.dumped(entry(7), 1_010 * MS);
+    table.made(entry(7), 1_020 * MS);
+    assert_eq!(table.len(), 1);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+}
+
+#[test]
+fn where_events_were_lost_a_living_entry_proves_nothing() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 100 * MS);
+    table.dumped(entry(7), 2_000 * MS);
+    table.dump_done(1_999 * MS, 2_001 * MS, Some(1_000 * MS));
+    assert_eq!(found(&mut table, 1, 1_500 * MS), Some((7, NatSource::Dump)));
+    assert_eq!(found(&mut table, 2, 2_500 * MS), Some((7, NatSource::Reused)));
+}
+
+#[test]
+fn destroyed_entries_are_forgotten_in_time() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 100 * MS);
+    table.destroyed(&entry(7), 200 * MS);
+    table.forget(201 * MS);
+    assert_eq!(table.len(), 1);
+    table.forget(200 * MS + DESTROYED_KEPT_NS + 1);
+    assert!(table.is_empty());
+}

@@ -1,0 +1,122 @@
+//! Scans the cgroup2 tree for pods: inode of a directory (what the kernel calls the cgroup's id) → pod UID.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirEntryExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::cgroup_name::pod_uid;
+
+/// Pods sit at most this deep, also when the whole node is itself in a container's cgroup.
+const MAX_DEPTH: usize = 12;
+/// Without any request the tree is read this often, so that a container which lives shortly is not missed.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Requests are answered at most this often: reading a big tree takes milliseconds.
+const MIN_PERIOD: Duration = Duration::from_millis(50);
+
+/// Every cgroup below `root` that belongs to a pod.
+pub fn scan(root: &Path) -> io::Result<HashMap<u64, Arc<str>>> {
+    let mut found = HashMap::new();
+    // An error below the root is a directory that vanished while we were reading: normal.
+    for entry in fs::read_dir(root)?.flatten() {
+        visit(&entry, None, 0, &mut found);
+    }
+    Ok(found)
+}
+
+fn visit(entry: &fs::DirEntry, pod: Option<&Arc<str>>, depth: usize, found: &mut HashMap<u64, Arc<str>>) {
+    if depth > MAX_DEPTH || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        return;
+    }
+    let named = match pod {
+        Some(pod) => Some(Arc::clone(pod)),
+        None => entry.file_name().to_str().and_then(pod_uid).map(Arc::from),
+    };
+    if let Some(uid) = &named {
+        found.insert(entry.ino(), Arc::clone(uid));
+    }
+    for child in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+        visit(&child, named.as_ref(), depth + 1, found);
+    }
+}
+
+/// Asks a running scanner for a fresh look. Cheap, and never blocks: requests made while one is waiting are one request.
+#[derive(Clone, Debug)]
+pub struct ScanRequest(SyncSender<()>);
+
+impl ScanRequest {
+    /// Read the tree soon.
+    pub fn soon(&self) {
+        // Full: a request is waiting already. Disconnected: the agent is ending.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// Reads the tree in a thread of its own until `report` says stop (returns false).
+pub fn spawn(
+    root: PathBuf,
+    mut report: impl FnMut(HashMap<u64, Arc<str>>) -> bool + Send + 'static,
+) -> io::Result<ScanRequest> {
+    let (sender, receiver) = sync_channel(1);
+    thread::Builder::new().name("cgroup-scan".into()).spawn(move || run(&root, &receiver, &mut report))?;
+    Ok(ScanRequest(sender))
+}
+
+fn run(root: &Path, requests: &Receiver<()>, report: &mut impl FnMut(HashMap<u64, Arc<str>>) -> bool) {
+    let mut failed = false;
+    loop {
+        let started = Instant::now();
+        match scan(root) {
+            Ok(found) => {
+                failed = false;
+                if !report(found) {
+                    return;
+                }
+            }
+            Err(error) if !failed => {
+                tracing::warn!(root = %root.display(), %error, "the cgroup tree cannot be read: pods are known by address only");
+                failed = true;
+            }
+            Err(_) => {}
+        }
+        thread::sleep(MIN_PERIOD.saturating_sub(started.elapsed()));
+        if let Err(RecvTimeoutError::Disconnected) = requests.recv_timeout(PERIOD) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn pods_and_their_containers_are_found_at_any_depth() {
+        let root = tempfile::tempdir().unwrap();
+        let uid = "0d4f2a6e-93b1-4c55-a7d0-1b2c3d4e5f60";
+        let pod = root.path().join(format!("docker/abc/kubepods/burstable/pod{uid}"));
+        let container = pod.join("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
+        fs::create_dir_all(container.join("inner")).unwrap();
+        fs::create_dir_all(root.path().join("system.slice/ssh.service")).unwrap();
+        fs::write(root.path().join("cgroup.procs"), "").unwrap();
+        let found = scan(root.path()).unwrap();
+        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+        assert_eq!(found.len(), 3);
+        for path in [&pod, &container, &container.join("inner")] {
+            assert_eq!(&*found[&inode(path)], uid);
+        }
+    }
+
+    #[test]
+    fn a_missing_root_is_an_error() {
+        assert!(scan(Path::new("/nonexistent/cgroup")).is_err());
+    }
+}

@@ -1,0 +1,14 @@
+//! Which pod: by the cgroup of a socket, or by an address at a time; and what part a pod plays.
+//!
+//! [`index`], [`cgroup_name`] and [`topology`] are pure; [`watch`] and [`cgroups`] feed them.
+
+pub mod cgroup_mount;
+pub mod cgroup_name;
+pub mod cgroups;
+pub mod index;
+pub mod interval;
+pub mod topology;
+pub mod watch;
+
+pub use index::{PodIndex, PodState};
+pub use topology::{Role, ServiceName, Topology};

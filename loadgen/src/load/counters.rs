@@ -1,0 +1,60 @@
+//! What the progress display reads while the load runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::raw::ClientRequest;
+
+/// Counts since the start of the load.
+#[derive(Debug, Default)]
+pub struct Counters {
+    sent: AtomicU64,
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    starved: AtomicU64,
+}
+
+/// One reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Handed to the HTTP client.
+    pub sent: u64,
+    /// Ended well.
+    pub succeeded: u64,
+    /// Ended badly.
+    pub failed: u64,
+    /// Sent late because no worker was free.
+    pub starved: u64,
+}
+
+impl Counters {
+    /// A request is about to be handed to the HTTP client.
+    pub fn sending(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request has ended.
+    pub fn ended(&self, request: &ClientRequest) {
+        let counter = if request.succeeded() { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if request.starved {
+            self.starved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads all of them.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            sent: self.sent.load(Ordering::Relaxed),
+            succeeded: self.succeeded.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            starved: self.starved.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Sent, but not ended.
+    pub fn in_flight(&self) -> u64 {
+        self.sent.saturating_sub(self.succeeded + self.failed)
+    }
+}

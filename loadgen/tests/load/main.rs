@@ -1,0 +1,7 @@
+//! The load engine against real sockets on loopback.
+
+#![allow(clippy::unwrap_used)]
+
+mod errors;
+mod pacing;
+mod server;

@@ -18,7 +18,12 @@ pub fn ci() -> Result<()> {
     run(cargo().args(["clippy", "-p", "observer", "--no-default-features", "--lib", "--", "-D", "warnings"]))?;
 
     steps.next("documentation", "20 s");
-    run(cargo().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps", "--document-private-items"]))?;
+    run(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]))?;
 
     // The advisory database lives outside; everything else that cargo-deny checks is in the lock file.
     steps.next("licences, sources, banned crates", "5 s");

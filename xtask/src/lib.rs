@@ -1,4 +1,5 @@
 //! The verbs of `cargo xtask`, as a library so that the end-to-end tests use the same steps as the demo.
 
 pub mod ci;
+pub mod image;
 pub mod run;

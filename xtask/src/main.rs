@@ -1,7 +1,7 @@
 //! `cargo xtask VERB`: everything that is done with this repository, one file per verb.
 
 use clap::{Parser, Subcommand};
-use verbs::ci;
+use verbs::{ci, image};
 
 /// Everything that is done with this repository.
 #[derive(Parser)]
@@ -16,10 +16,13 @@ struct Cli {
 enum Verb {
     /// Check formatting, lints, documentation, licences and generated files
     Ci,
+    /// Make the container images as OCI archives, without Docker
+    Image(image::ImageArgs),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().verb {
         Verb::Ci => ci::ci(),
+        Verb::Image(args) => image::run(&args),
     }
 }

@@ -67,6 +67,12 @@ impl Steps {
     pub fn next(&mut self, what: &str, usually: &str) {
         self.at += 1;
         let elapsed = self.started.elapsed().as_secs();
-        eprintln!("\n[{}/{}] {what} — usually {usually} ({}:{:02} so far)", self.at, self.of, elapsed / 60, elapsed % 60);
+        eprintln!(
+            "\n[{}/{}] {what} — usually {usually} ({}:{:02} so far)",
+            self.at,
+            self.of,
+            elapsed / 60,
+            elapsed % 60
+        );
     }
 }

@@ -1,0 +1,118 @@
+//! Starting whatever does not run, in an order in which each finds what it needs. Used for a new cluster and for
+//! repairing one.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::images;
+use crate::cluster::Cluster;
+use crate::command::tail_of;
+use crate::daemons::{Context, Daemon, Place, addons, control_plane, node as node_daemons};
+use crate::journal::Journal;
+use crate::node::namespace_path;
+use crate::options::Metrics;
+use crate::steps::Steps;
+use crate::{Error, Result, network, objects, probe};
+
+/// The API server of a loaded machine has been seen to take 20 s.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(super) struct BringUp<'a> {
+    pub(super) context: Context<'a>,
+    pub(super) journal: &'a mut Journal,
+    pub(super) place: Place,
+    pub(super) cluster: &'a Cluster,
+    pub(super) steps: &'a Steps,
+}
+
+impl BringUp<'_> {
+    pub(super) fn run(mut self) -> Result<()> {
+        let context = self.context;
+        self.start(&control_plane::etcd(&context))?;
+        self.start(&node_daemons::containerd(&context))?;
+        self.wait_for("etcd", || probe::accepts(local(control_plane::ETCD_PORT)))?;
+        self.start(&control_plane::api_server(&context))?;
+        images::wait_for_containerd(&context, self.steps, || self.check())?;
+        images::import(context.bin_dir, &context.layout.containerd_socket(context.node), &context.options.images)?;
+        self.steps.say(format!("containerd runs, {} images imported", context.options.images.len()));
+
+        self.wait_for("the API server's port", || probe::accepts(local(control_plane::API_PORT)))?;
+        self.wait_until("the API server to be ready", |cluster| {
+            let answer = cluster.kubectl(&["get", "--raw", "/readyz"]);
+            answer.map(|_| ()).map_err(|error| last_line(&error))
+        })?;
+        self.steps.say("API server ready");
+        self.start(&control_plane::controller_manager(&context))?;
+        self.start(&control_plane::scheduler(&context))?;
+        self.start(&node_daemons::kubelet(&context))?;
+        self.cluster.apply(&objects::render(&context)?)?;
+        self.start(&node_daemons::kube_proxy(&context))?;
+        if context.options.dns {
+            self.start(&addons::coredns(&context))?;
+        }
+        if context.options.metrics != Metrics::None {
+            self.start(&addons::metrics_server(&context))?;
+        }
+        self.wait_for("the kubelet", || probe::answers_ok(local(node_daemons::KUBELET_HEALTH_PORT), "/healthz"))?;
+        self.wait_until("the node to be Ready", Cluster::node_is_ready)?;
+        self.steps.say(format!("node {} is Ready", context.node.name()));
+        if context.options.dns {
+            self.wait_for("CoreDNS", || probe::answers_ok(local(addons::COREDNS_READY_PORT), "/ready"))?;
+        }
+        // Pods made without a controller are refused until their namespace has its service account.
+        self.wait_until("the default service account", |cluster| {
+            let answer = cluster.kubectl(&["get", "serviceaccount", "default", "--output=name"]);
+            answer.map(|_| ()).map_err(|error| last_line(&error))
+        })
+    }
+
+    /// Starts a daemon unless it runs already.
+    fn start(&mut self, daemon: &Daemon) -> Result<()> {
+        self.steps.check()?;
+        if self.journal.daemons.get(&daemon.name).is_some_and(|process| process.is_alive()) {
+            return Ok(());
+        }
+        let layout = self.context.layout;
+        let process = self.place.start(daemon, &layout.root, &layout.log(&daemon.name))?;
+        // A crash before this line leaves a process that the cgroup names as ours.
+        self.journal.daemons.insert(daemon.name.clone(), process);
+        self.journal.save(layout)
+    }
+
+    /// Fails with the end of its log when a daemon has ended.
+    fn check(&self) -> Result<()> {
+        let Some((name, _)) = self.journal.daemons.iter().find(|(_, process)| !process.is_alive()) else {
+            return Ok(());
+        };
+        let log = self.context.layout.log(name);
+        let text = std::fs::read(&log).unwrap_or_default();
+        let tail = tail_of(&String::from_utf8_lossy(&text), 15);
+        Err(Error::DaemonEnded { name: name.clone(), log, tail })
+    }
+
+    /// Waits for a probe within the node's network namespace.
+    fn wait_for(&self, what: &str, probe: impl Fn() -> bool + Sync) -> Result<()> {
+        let namespace = namespace_path(&self.context.node.name());
+        self.steps.wait(what, PATIENCE, || {
+            self.check()?;
+            let answers = network::within(&namespace, || Ok(probe()))?;
+            Ok(if answers { Ok(()) } else { Err("it does not answer".to_owned()) })
+        })
+    }
+
+    /// Waits for something the API server tells.
+    fn wait_until(&self, what: &str, look: impl Fn(&Cluster) -> Result<(), String>) -> Result<()> {
+        self.steps.wait(what, PATIENCE, || {
+            self.check()?;
+            Ok(look(self.cluster))
+        })
+    }
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn last_line(error: &Error) -> String {
+    tail_of(&error.to_string(), 1)
+}

@@ -1,0 +1,30 @@
+//! Bringing image archives into containerd, which has no registry to ask.
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Result;
+use crate::command::run;
+use crate::daemons::Context;
+use crate::steps::Steps;
+
+/// Waits until containerd answers at its socket.
+pub(super) fn wait_for_containerd(context: &Context<'_>, steps: &Steps, alive: impl Fn() -> Result<()>) -> Result<()> {
+    let socket = context.layout.containerd_socket(context.node);
+    steps.wait("containerd's socket", Duration::from_secs(30), || {
+        alive()?;
+        Ok(UnixStream::connect(&socket).map(|_| ()).map_err(|error| error.to_string()))
+    })
+}
+
+/// Imports archives; one that is there already costs only its reading.
+pub(crate) fn import(bin_dir: &Path, socket: &Path, archives: &[PathBuf]) -> Result<()> {
+    for archive in archives {
+        let mut command = Command::new(bin_dir.join("ctr"));
+        command.arg("--address").arg(socket).args(["--namespace", "k8s.io", "images", "import"]).arg(archive);
+        run(&mut command)?;
+    }
+    Ok(())
+}

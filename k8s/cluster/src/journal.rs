@@ -12,17 +12,21 @@ use crate::layout::Layout;
 use crate::process::ProcessId;
 use crate::{Options, Result, sysctl};
 
-/// Fixed places that upstream's programs fill, whatever they are told. Those that did not exist are removed again.
-const HARD_CODED_PATHS: [&str; 9] = [
+/// Fixed places that upstream's programs fill, whatever they are told. Those that did not exist are removed again; the
+/// deeper ones are for machines on which the outer directory is somebody else's.
+const HARD_CODED_PATHS: [&str; 12] = [
     "/run/containerd",
-    "/run/xtables.lock",
-    "/run/kubernetes",
-    "/var/lib/kubelet",
-    "/var/lib/cni",
-    "/var/log/pods",
-    "/var/log/containers",
-    "/usr/libexec/kubernetes",
+    "/run/mount",
     "/run/netns",
+    "/run/xtables.lock",
+    "/usr/libexec/kubernetes",
+    "/var/lib/cni",
+    "/var/lib/cni/results",
+    "/var/lib/kubelet",
+    "/var/lib/kubelet/device-plugins",
+    "/var/lib/kubelet/device-plugins/kubelet.sock",
+    "/var/log/containers",
+    "/var/log/pods",
 ];
 
 /// The record of one cluster's life.

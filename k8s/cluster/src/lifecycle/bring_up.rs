@@ -58,6 +58,7 @@ impl BringUp<'_> {
         self.steps.say(format!("node {} is Ready", context.node.name()));
         if context.options.dns {
             self.wait_for("CoreDNS", || probe::answers_ok(local(addons::COREDNS_READY_PORT), "/ready"))?;
+            self.steps.say("CoreDNS ready");
         }
         // Pods made without a controller are refused until their namespace has its service account.
         self.wait_until("the default service account", |cluster| {

@@ -15,6 +15,8 @@ use crate::steps::Steps;
 use crate::{Error, Result, mounts, network, sysctl};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Directories of tools that every program on the machine may use.
+const SHARED_DIRS: [&str; 2] = ["/run/mount", "/run/netns"];
 
 /// `down`: removes the cluster below `root`. True if there was anything.
 pub(crate) fn down(root: &Path, steps: &Steps) -> Result<bool> {
@@ -80,6 +82,7 @@ pub(super) fn remove_everything(root: &Path, steps: &Steps) -> Result<()> {
             remove_path(path)?;
         }
     }
+    remove_strays(root);
     steps.say("mounts, namespaces, cgroups and settings as before");
     // The journal goes last: until then another `down` can do it all again.
     remove_except(root, &layout.journal())?;
@@ -95,8 +98,8 @@ pub(super) fn remove_everything(root: &Path, steps: &Steps) -> Result<()> {
 /// Removes a fixed place that did not exist before us.
 fn remove_path(path: &Path) -> Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
-    if path == Path::new("/run/netns") {
-        return remove_namespace_dir(path);
+    if SHARED_DIRS.iter().any(|shared| path == Path::new(shared)) {
+        return remove_if_empty(path);
     }
     // Never descend into a mount: what is in it is not what we would remove.
     mounts::unmount_below(path)?;
@@ -104,8 +107,8 @@ fn remove_path(path: &Path) -> Result<()> {
     removed.doing(|| format!("removing {}", path.display()))
 }
 
-/// `ip netns add` mounts the directory onto itself. It stays if others have namespaces in it.
-fn remove_namespace_dir(path: &Path) -> Result<()> {
+/// A directory that others may have come to use stays if they have. `ip netns add` mounts its own onto itself.
+fn remove_if_empty(path: &Path) -> Result<()> {
     let mut entries = fs::read_dir(path).doing(|| format!("reading {}", path.display()))?;
     if entries.next().is_some() {
         return Ok(());
@@ -115,6 +118,19 @@ fn remove_namespace_dir(path: &Path) -> Result<()> {
         mounts::unmount(path)?;
     }
     fs::remove_dir(path).doing(|| format!("removing {}", path.display()))
+}
+
+/// Single files in directories that were there before: results of our network, log links into our root.
+fn remove_strays(root: &Path) {
+    let entries = |dir: &str| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let of_our_network = entries("/var/lib/cni/results")
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("podwitness-")));
+    let into_our_root =
+        entries("/var/log/containers").filter(|path| fs::read_link(path).is_ok_and(|target| target.starts_with(root)));
+    for path in of_our_network.chain(into_our_root) {
+        // They mean nothing to anyone; one that cannot be removed is no reason to stop.
+        let _ = fs::remove_file(path);
+    }
 }
 
 fn remove_except(dir: &Path, kept: &Path) -> Result<()> {

@@ -1,0 +1,41 @@
+//! Putting back what was changed: at the end, on Ctrl-C, on errors, and at the next start after a crash.
+
+pub mod journal;
+pub mod leftovers;
+
+use std::time::Duration;
+
+pub use journal::{Change, Entry, Journal, JournalError};
+
+use super::act::{ActError, Actor};
+
+/// How long a rollout back may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Puts one change back and waits until the cluster is as it was. The sentence says what was done.
+pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
+    match change {
+        Change::Template { deployment, uid, template } => {
+            let now = match actor.template(deployment).await {
+                Ok(now) => now,
+                Err(ActError::Api { source: kube::Error::Api(status), .. }) if status.code == 404 => {
+                    return Ok(format!("deployment/{deployment} is gone: there is nothing to put back"));
+                }
+                Err(error) => return Err(error),
+            };
+            if now.uid != *uid {
+                return Ok(format!("deployment/{deployment} was made anew since: it is left as it is"));
+            }
+            let changed = actor
+                .change_template(deployment, "restore", "the pod template of before the run", |current| {
+                    current.clone_from(template);
+                })
+                .await?;
+            if !changed {
+                return Ok(format!("deployment/{deployment} already has the template of before the run"));
+            }
+            actor.wait_rollout(deployment, PATIENCE).await?;
+            Ok(format!("deployment/{deployment} has its pod template of before the run again"))
+        }
+    }
+}

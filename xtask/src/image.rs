@@ -5,10 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use podwitness_images::recipes::{self, BUSYBOX_PATH, NGINX_PATH, Release};
+use podwitness_images::recipes::{self, Release};
 use podwitness_images::{Archive, Image, names, write};
 
 use crate::run::{capture, cargo, root, run as run_command};
+use crate::setup::Tools;
 
 /// Which images to make, and where to.
 #[derive(Args, Clone, Debug)]
@@ -50,6 +51,7 @@ pub fn run(args: &ImageArgs) -> Result<()> {
 
 /// Makes the images' archives in a folder. Nothing is built or written again that is there unchanged.
 pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
+    let tools = Tools::locate();
     let wants = |one| which.contains(&one) || which.contains(&Which::All);
     let mut packages = Vec::new();
     if wants(Which::Inference) || wants(Which::Pause) {
@@ -58,7 +60,7 @@ pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
     if wants(Which::Observer) {
         packages.push("observer");
     }
-    let binaries = if packages.is_empty() { PathBuf::new() } else { build_static(&packages)? };
+    let binaries = if packages.is_empty() { PathBuf::new() } else { build_static(&packages, &tools)? };
 
     let mut images: Vec<Image> = Vec::new();
     if wants(Which::Pause) {
@@ -69,16 +71,18 @@ pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
             images.push(recipes::inference(&binaries.join("inference"), release)?);
         }
     }
-    let busybox = Path::new(BUSYBOX_PATH);
+    let busybox = tools.busybox();
     if wants(Which::Nginx) {
-        let shell = busybox.exists().then_some(busybox);
+        let root = tools.nginx_root().context("nginx is missing; run `cargo xtask setup`")?;
         for reference in [names::NGINX, names::NGINX_NEXT] {
-            images.push(recipes::nginx(reference, Path::new(NGINX_PATH), shell)?);
+            images.push(recipes::nginx(reference, &root, busybox.as_deref())?);
         }
     }
-    // Asked for by name it must be there; among all it is a convenience.
-    if which.contains(&Which::Busybox) || (wants(Which::Busybox) && busybox.exists()) {
-        images.push(recipes::busybox(busybox)?);
+    match busybox {
+        Some(path) if wants(Which::Busybox) => images.push(recipes::busybox(&path)?),
+        // Asked for by name it must be there; among all it is a convenience.
+        None if which.contains(&Which::Busybox) => bail!("a static busybox is missing; run `cargo xtask setup`"),
+        _ => {}
     }
     if wants(Which::Observer) {
         images.push(recipes::observer(&binaries.join("observer"))?);
@@ -99,10 +103,12 @@ fn target_folder() -> PathBuf {
 ///
 /// A target folder of its own: flags are part of what cargo compares, and two sets of them in one folder would build everything anew
 /// at each change of hands.
-fn build_static(packages: &[&str]) -> Result<PathBuf> {
+fn build_static(packages: &[&str], tools: &Tools) -> Result<PathBuf> {
     let triple = host_triple()?;
     let folder = target_folder().join("images-build");
     let mut build = cargo();
+    // The observer's build script looks for bpf-linker.
+    tools.apply(&mut build);
     build
         // These would win over the configuration below, and a build script hands them on to what it builds for the kernel.
         .env_remove("RUSTFLAGS")

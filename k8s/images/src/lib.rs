@@ -19,5 +19,6 @@ mod store;
 
 pub use error::Error;
 pub use image::{Image, ImageConfig, Packed};
+pub use recipes::is_static;
 pub use rootfs::Rootfs;
 pub use store::{Archive, write};

@@ -12,3 +12,4 @@ pub use inference::{Release, inference};
 pub use nginx::{NGINX_PATH, nginx};
 pub use observer::observer;
 pub use pause::pause;
+pub use static_binary::is_static;

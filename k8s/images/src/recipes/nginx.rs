@@ -31,20 +31,23 @@ const DEFAULT_SERVER: &str = "server { listen 80; location / { root /usr/share/n
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nnginx:x:101:101:nginx:/nonexistent:/bin/false\nnobody:x:101:101:nginx:/nonexistent:/bin/false\n";
 const GROUP: &str = "root:x:0:\nnginx:x:101:\nnogroup:x:101:\nnobody:x:101:\n";
 
-/// From the host's nginx and, where there is one, its static busybox (the official image has a shell as well).
+/// From the distribution's nginx and, where there is one, its static busybox (the official image has a shell as well).
 ///
+/// `root` is the tree that nginx lies in: `/`, or a folder that its packages are unpacked in.
 /// `reference` is one of [`names::NGINX`] and [`names::NGINX_NEXT`]; the second differs by a label in its environment, so that the two
 /// have different digests, as two releases would.
-pub fn nginx(reference: &str, nginx: &Path, shell: Option<&Path>) -> Result<Image, Error> {
+pub fn nginx(reference: &str, root: &Path, shell: Option<&Path>) -> Result<Image, Error> {
+    let within = |path: &str| root.join(path.trim_start_matches('/'));
+    let nginx = within(NGINX_PATH);
     if !nginx.exists() {
-        return Err(Error::Missing { path: nginx.to_owned(), package: "nginx-light" });
+        return Err(Error::Missing { path: nginx, package: "nginx-light" });
     }
     let mut rootfs = Rootfs::new();
-    rootfs.copy(nginx, "/usr/sbin/nginx", 0o755)?;
-    libraries::add(&mut rootfs, nginx)?;
+    rootfs.copy(&nginx, NGINX_PATH, 0o755)?;
+    libraries::add(&mut rootfs, &nginx)?;
     for name in INCLUDES {
         let path = format!("/etc/nginx/{name}");
-        rootfs.copy(Path::new(&path), &path, 0o644)?;
+        rootfs.copy(&within(&path), &path, 0o644)?;
     }
     rootfs
         .file("/etc/nginx/nginx.conf", 0o644, CONFIGURATION)?

@@ -19,6 +19,11 @@ pub fn rootfs(binary: &Path, path: &str) -> Result<Rootfs, Error> {
     Ok(rootfs)
 }
 
+/// Whether a file is there that runs where there is nothing else.
+pub fn is_static(binary: &Path) -> bool {
+    fs::read(binary).is_ok_and(|content| content.starts_with(b"\x7fELF") && !needs_loader(&content))
+}
+
 /// Whether an ELF file asks for a loader, which an image from scratch does not have. Not knowing the form is no reason to refuse.
 fn needs_loader(elf: &[u8]) -> bool {
     // 64-bit little-endian, as every target of this project is: e_phoff at 32, e_phentsize at 54, e_phnum at 56.

@@ -69,7 +69,7 @@ pub struct Options {
     pub images: Vec<PathBuf>,
     /// How Services are implemented.
     pub proxy_mode: ProxyMode,
-    /// CoreDNS for the cluster's own names.
+    /// `CoreDNS` for the cluster's own names.
     pub dns: bool,
     /// metrics-server for `kubectl top` and autoscaling.
     pub metrics: Metrics,

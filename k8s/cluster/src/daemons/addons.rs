@@ -1,4 +1,4 @@
-//! CoreDNS and metrics-server: processes of the first node, each behind a Service without a selector.
+//! `CoreDNS` and metrics-server: processes of the first node, each behind a Service without a selector.
 
 use super::{Context, Daemon, identity};
 use crate::Result;
@@ -8,7 +8,7 @@ use crate::template::template;
 
 pub(crate) const COREDNS_READY_PORT: u16 = 8181;
 
-/// Writes CoreDNS' configuration.
+/// Writes the configuration of `CoreDNS`.
 pub(crate) fn write_configuration(context: &Context<'_>) -> Result<()> {
     let corefile = template!("Corefile")
         .render(&[("NODE_ADDRESS", &context.node.address()), ("KUBECONFIG", &context.kubeconfig("coredns"))])?;

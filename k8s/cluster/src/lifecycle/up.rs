@@ -25,10 +25,10 @@ pub(crate) fn up(options: &Options, steps: &Steps) -> Result<Cluster> {
     let _lock = Lock::take(steps)?;
     network::refuse_foreign(&options.root)?;
     let layout = Layout::new(&options.root);
-    if let Some(journal) = Journal::load(&layout)? {
-        if let Some(cluster) = keep(options, journal, steps)? {
-            return Ok(cluster);
-        }
+    if let Some(journal) = Journal::load(&layout)?
+        && let Some(cluster) = keep(options, journal, steps)?
+    {
+        return Ok(cluster);
     }
     if !teardown::leftovers(&options.root)?.is_empty() {
         steps.say("removing what an earlier run left");

@@ -18,10 +18,11 @@ const BUILD_MIB: u64 = 6 * 1024;
 
 pub(super) fn check(options: &Options) -> Vec<Finding> {
     let mut findings = vec![memory(), disk("disk for the cluster", &options.root, STATE_MIB)];
-    if options.bin_dir.is_none() && !binaries::is_built() {
-        if let Ok(cache) = binaries::cache() {
-            findings.push(disk("disk for the build", &cache, BUILD_MIB));
-        }
+    if options.bin_dir.is_none()
+        && !binaries::is_built()
+        && let Ok(cache) = binaries::cache()
+    {
+        findings.push(disk("disk for the build", &cache, BUILD_MIB));
     }
     findings
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask VERB`: everything that is done with this repository, one file per verb.
 
 use clap::{Parser, Subcommand};
-use verbs::{ci, image};
+use verbs::{ci, image, setup};
 
 /// Everything that is done with this repository.
 #[derive(Parser)]
@@ -18,11 +18,14 @@ enum Verb {
     Ci,
     /// Make the container images as OCI archives, without Docker
     Image(image::ImageArgs),
+    /// Find what is missing on this machine and install it
+    Setup(setup::SetupArgs),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().verb {
         Verb::Ci => ci::ci(),
         Verb::Image(args) => image::run(&args),
+        Verb::Setup(args) => setup::run(&args),
     }
 }

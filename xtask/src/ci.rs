@@ -1,10 +1,11 @@
 //! `cargo xtask ci`: what must hold of every commit, without root and without a cluster.
 
-use std::process::Command;
-
 use anyhow::Result;
 
-use crate::run::{Steps, cargo, root, run};
+use crate::{
+    run::{Steps, cargo, run},
+    setup::Tools,
+};
 
 /// Formatting, lints, documentation, licences, generated files.
 pub fn ci() -> Result<()> {
@@ -27,5 +28,6 @@ pub fn ci() -> Result<()> {
 
     // The advisory database lives outside; everything else that cargo-deny checks is in the lock file.
     steps.next("licences, sources, banned crates", "5 s");
-    run(Command::new("cargo").current_dir(root()).args(["deny", "--locked", "check", "licenses", "bans", "sources"]))
+    let mut deny = cargo();
+    run(Tools::locate().apply(deny.args(["deny", "--locked", "check", "licenses", "bans", "sources"])))
 }

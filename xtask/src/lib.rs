@@ -1,6 +1,10 @@
 //! The verbs of `cargo xtask`, as a library so that the end-to-end tests use the same steps as the demo.
 
 pub mod ci;
+pub mod cluster;
+pub mod demo;
 pub mod image;
+pub mod lab;
 pub mod run;
 pub mod setup;
+pub mod test;

@@ -1,7 +1,9 @@
 //! `cargo xtask VERB`: everything that is done with this repository, one file per verb.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
-use verbs::{ci, image, setup};
+use verbs::{ci, cluster, demo, image, setup, test};
 
 /// Everything that is done with this repository.
 #[derive(Parser)]
@@ -14,18 +16,28 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Set up, build, start a Kubernetes, run the experiments, print the answers, and leave nothing
+    Demo(demo::DemoArgs),
+    /// Run every test, those on the embedded cluster included
+    Test(test::TestArgs),
     /// Check formatting, lints, documentation, licences and generated files
     Ci,
+    /// The embedded cluster: up, down, status, exec, shell
+    Cluster(cluster::ClusterArgs),
     /// Make the container images as OCI archives, without Docker
     Image(image::ImageArgs),
     /// Find what is missing on this machine and install it
     Setup(setup::SetupArgs),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().verb {
-        Verb::Ci => ci::ci(),
-        Verb::Image(args) => image::run(&args),
-        Verb::Setup(args) => setup::run(&args),
+        Verb::Demo(args) => demo::demo(&args)?,
+        Verb::Test(args) => test::test(&args)?,
+        Verb::Ci => ci::ci()?,
+        Verb::Cluster(args) => return cluster::run(args),
+        Verb::Image(args) => image::run(&args)?,
+        Verb::Setup(args) => setup::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,51 @@
+//! `cargo xtask test`: every test, those on the embedded cluster included.
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use podwitness_cluster::binaries;
+
+use crate::{
+    cluster::archives,
+    demo::build_loadgen,
+    image,
+    run::{Steps, cargo, run},
+    setup,
+};
+
+/// Names the folder of image archives to the end-to-end tests; without it they say that they were skipped.
+pub const ARCHIVES: &str = "PODWITNESS_E2E_ARCHIVES";
+/// Names the load generator to the end-to-end tests.
+pub const LOADGEN: &str = "PODWITNESS_E2E_LOADGEN";
+
+/// Arguments of `test`.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Only the end-to-end tests whose name contains this
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
+    pub e2e: Option<String>,
+}
+
+/// Sets up and runs them.
+pub fn test(args: &TestArgs) -> Result<()> {
+    let mut steps = Steps::new(5);
+    steps.next("tools: what is missing is installed", "1 min once, then 1 s");
+    setup::ensure()?;
+    steps.next("Kubernetes from source, once", "6 min once, then nothing");
+    binaries::ensure(false)?;
+    steps.next("load generator, observer and images", "6 min once, then 5 s");
+    let loadgen = build_loadgen()?;
+    archives(&[image::Which::All])?;
+
+    steps.next("unit and integration tests", "6 min the first time");
+    if args.e2e.is_none() {
+        ensure!(nix::unistd::Uid::effective().is_root(), "the kernel and cluster tests need root\n  fix: run as root");
+        run(cargo().args(["test", "--workspace", "--exclude", "xtask"]))?;
+        run(cargo().args(["test", "-p", "xtask", "--lib", "--bins"]))?;
+    }
+
+    steps.next("end-to-end tests on the embedded cluster", "12 min");
+    let mut e2e = cargo();
+    e2e.args(["test", "-p", "xtask", "--test", "e2e", "--"]);
+    e2e.args(args.e2e.as_deref().filter(|filter| !filter.is_empty()));
+    run(e2e.env(ARCHIVES, image::default_folder()).env(LOADGEN, loadgen))
+}

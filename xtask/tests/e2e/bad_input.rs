@@ -1,0 +1,80 @@
+//! What goes wrong is said, with a fix, and the cluster stays as it was.
+
+use std::{thread::sleep, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use verbs::lab::NAMESPACE;
+
+use crate::bench::Bench;
+
+fn said(bench: &Bench, arguments: &[&str], code: i32, words: &[&str]) -> Result<()> {
+    let output = bench.loadgen_output(arguments)?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = arguments.join(" ");
+    ensure!(output.status.code() == Some(code), "`loadgen {line}` ended with {}: {text}", output.status);
+    for word in words {
+        ensure!(text.contains(word), "`loadgen {line}` does not say `{word}`: {text}");
+    }
+    Ok(())
+}
+
+/// Names that do not exist are answered with those that do.
+pub fn unknown_objects(bench: &Bench) -> Result<()> {
+    let out = bench.folder("bad-input")?;
+    let out = out.to_string_lossy();
+    said(bench, &["rollout", "--deployment", "ml-inferense", "--out", &out], 1, &["ml-inferense", "fix:"])?;
+    said(bench, &["steady", "--context", "nowhere", "--out", &out], 1, &["nowhere", "fix:"])?;
+    said(bench, &["steady", "--url", "http://10.99.0.2:30099/predict", "--out", &out], 1, &["30099", "fix:"])?;
+    said(bench, &["steady", "--rate", "-3", "--out", &out], 2, &["--rate"])
+}
+
+/// The second asker is told who is first.
+pub fn two_runs_at_once(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast-no-hook")?;
+    let (first, second) = (bench.folder("first")?, bench.folder("second")?);
+    let mut running = bench
+        .loadgen(&["steady", "--rate", "50", "--duration", "15s", "--out", &first.to_string_lossy()])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()?;
+    sleep(Duration::from_secs(6));
+    let result = said(
+        bench,
+        &["steady", "--rate", "50", "--duration", "5s", "--out", &second.to_string_lossy()],
+        1,
+        &["run", "fix:"],
+    );
+    let status = running.wait()?;
+    result?;
+    ensure!(status.success(), "the first run was disturbed: {status}");
+    Ok(())
+}
+
+/// Ctrl-C in the middle: exit code 130, a partial report, and the Deployment as it was.
+pub fn interrupt(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast")?;
+    let template = || {
+        let spec = "--output=jsonpath={.spec.template.spec}";
+        bench.cluster.kubectl(&["--namespace", NAMESPACE, "get", "deployment", "ml-inference", spec])
+    };
+    let before = template()?;
+    let folder = bench.folder("interrupted")?;
+    let child = bench
+        .loadgen(&["rollout", "--rate", "100", "--prestop", "sleep:3", "--out", &folder.to_string_lossy()])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
+    // Past preflight and the first patch, in the middle of the measured part.
+    sleep(Duration::from_secs(25));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id())?);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)?;
+    let output = child.wait_with_output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(130), "ended with {}: {text}", output.status);
+    ensure!(before == template()?, "the Deployment is not as it was");
+    let report = std::fs::read_to_string(folder.join("report.json")).context("no partial report")?;
+    let report: serde_json::Value = serde_json::from_str(&report)?;
+    ensure!(report["run"]["complete"] == false, "an interrupted run claims to be complete");
+    ensure!(report["run"]["ended_by"] == "interrupt", "{}", report["run"]);
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Real packets on a real Kubernetes: what the report claims, held against independent witnesses.
+//!
+//! One cluster serves all of them, one after the other. `cargo xtask test` runs them; alone they say that they were skipped.
+
+mod bad_input;
+mod bench;
+mod observer;
+mod report;
+mod rollout;
+mod steady;
+mod witness;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let Some(inputs) = bench::Inputs::from_environment() else {
+        eprintln!("SKIPPED: the end-to-end tests need images and root\n  fix: cargo xtask test (as root)");
+        return libtest_mimic::run(&arguments, Vec::new()).exit_code();
+    };
+    if arguments.list {
+        return libtest_mimic::run(&arguments, trials(None)).exit_code();
+    }
+    match bench::Bench::up(&inputs) {
+        Ok(bench) => {
+            // The one cluster is the tests' common ground: they must not run side by side.
+            let arguments = Arguments { test_threads: Some(1), ..arguments };
+            let bench = std::sync::Arc::new(bench);
+            let conclusion = libtest_mimic::run(&arguments, trials(Some(&bench)));
+            drop(bench);
+            conclusion.exit_code()
+        }
+        Err(error) => {
+            eprintln!("the cluster for the end-to-end tests did not come up: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Test = fn(&bench::Bench) -> anyhow::Result<()>;
+
+/// Every test by name. The order is that of the names' sections; each leaves the lab as the next one's `deploy` wants it.
+fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
+    let tests: &[(&str, Test)] = &[
+        ("observer_runs_without_privileges_and_checks_green", observer::unprivileged_and_green),
+        ("steady_sees_every_request_at_both_hops", steady::every_request_at_both_hops),
+        ("rollout_as_assigned_explains_each_failure", rollout::as_assigned),
+        ("rollout_with_sleep_loses_nothing", rollout::with_sleep),
+        ("rollout_with_sleep_and_keepalive_loses_nothing", rollout::with_sleep_and_keepalive),
+        ("pod_delete_as_assigned_explains_each_failure", rollout::pod_delete),
+        ("pod_delete_with_sleep_loses_nothing", rollout::pod_delete_with_sleep),
+        ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
+        ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
+        ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),
+    ];
+    tests
+        .iter()
+        .map(|&(name, test)| {
+            let bench = bench.cloned();
+            Trial::test(name, move || {
+                let bench = bench.ok_or("no cluster")?;
+                test(&bench).map_err(|error| format!("{error:#}").into())
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,68 @@
+//! Rolling updates and pod deletions: failures are explained where there are any, and there are none where there must be none.
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    bench::Bench,
+    report::Run,
+    witness::{Conntrack, assert_nginx_agrees, cluster_ip, new_upstream_entries},
+};
+
+const RATE: [&str; 2] = ["--rate", "250"];
+
+/// The hook of the assignment fails in an image without a shell; each lost request is explained, and two witnesses
+/// count what we count.
+pub fn as_assigned(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast")?;
+    let run = watched(bench, "rollout-as-assigned", "rollout")?;
+    ensure!(run.failed()? > 0, "nothing failed: the hook that cannot work seems to work");
+    run.assert_explained()?;
+    ensure!(run.has_timeline("FailedPreStopHook"), "the failed hook is not in the time line");
+    Ok(())
+}
+
+/// A sleep in the kubelet itself covers the time until the rules have followed.
+pub fn with_sleep(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast-prestop-sleep")?;
+    nothing_lost(&watched(bench, "rollout-sleep", "rollout")?)
+}
+
+/// The same when the gateway keeps its connections.
+pub fn with_sleep_and_keepalive(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast-keepalive-prestop-sleep")?;
+    nothing_lost(&watched(bench, "rollout-sleep-keepalive", "rollout")?)
+}
+
+/// One of three pods is deleted.
+pub fn pod_delete(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast")?;
+    let run = watched(bench, "pod-delete-as-assigned", "pod-delete")?;
+    // A single deletion loses nothing now and then; a few deletions always do at this rate.
+    run.assert_explained()?;
+    ensure!(run.has_timeline("FailedPreStopHook"), "the failed hook is not in the time line");
+    Ok(())
+}
+
+/// The same with a hook that works.
+pub fn pod_delete_with_sleep(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast-prestop-sleep")?;
+    nothing_lost(&watched(bench, "pod-delete-sleep", "pod-delete")?)
+}
+
+fn nothing_lost(run: &Run) -> Result<()> {
+    ensure!(run.failed()? == 0, "{} failed: {}", run.failed()?, run.report["ledger"]["by_cause"]);
+    ensure!(!run.has_timeline("FailedPreStopHook"), "a hook failed that should have worked");
+    Ok(())
+}
+
+/// Runs it with both witnesses listening.
+fn watched(bench: &Bench, name: &str, experiment: &str) -> Result<Run> {
+    let conntrack = Conntrack::start(bench, name)?;
+    let run = bench.experiment(name, &[&[experiment], &RATE[..]].concat())?;
+    let entries = conntrack.stop(&cluster_ip(bench, "ml-inference-service")?, "5000")?;
+    run.assert_closed()?;
+    assert_nginx_agrees(bench, &run)?;
+    let ours = new_upstream_entries(&run);
+    ensure!(ours == entries, "we joined {ours} new conntrack entries, conntrack itself saw {entries}");
+    Ok(run)
+}

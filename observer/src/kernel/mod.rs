@@ -1,8 +1,11 @@
 //! The kernel side: which programs there are, how they are loaded and attached, and what they tell.
 
+mod btf;
 mod cost;
+mod features;
 mod load;
 mod loss;
+mod ports;
 mod probe;
 mod programs;
 mod ring;
@@ -15,3 +18,6 @@ pub use ring::Drained;
 
 /// How the embedded eBPF object was built.
 pub const BUILT_WITH: &str = env!("PODWITNESS_BPF_BUILT_WITH");
+
+/// The embedded eBPF object.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/observer-bpf"));

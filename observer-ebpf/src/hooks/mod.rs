@@ -1,0 +1,10 @@
+//! The programs, one file a family of hooks. Each is a thin wrapper; what it decides is in the library.
+
+mod calls;
+mod capture;
+mod cgroup_skb;
+mod release;
+mod resets;
+mod scan;
+mod sock_ops;
+mod states;

@@ -1,0 +1,47 @@
+//! Resets and retransmissions.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::btf_tracepoint, programs::BtfTracePointContext};
+use observer_ebpf::wire::{Counter, Header, Kind};
+
+use crate::maps::{emit, socket};
+
+/// A reset leaves. The socket is null when there is none (a closed port).
+#[btf_tracepoint(function = "tcp_send_reset")]
+pub fn pw_send_reset(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: the first argument is a socket or null.
+    unsafe { mark(ctx.arg(0), Kind::RESET_SENT) };
+    0
+}
+
+/// A reset arrives.
+#[btf_tracepoint(function = "tcp_receive_reset")]
+pub fn pw_receive_reset(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: the first argument is a socket.
+    unsafe { mark(ctx.arg(0), Kind::RESET_RECEIVED) };
+    0
+}
+
+/// A segment, or a SYN, leaves again.
+#[btf_tracepoint(function = "tcp_retransmit_skb")]
+pub fn pw_retransmit(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: the first argument is a socket.
+    unsafe { mark(ctx.arg(0), Kind::RETRANSMIT) };
+    0
+}
+
+#[inline(always)]
+unsafe fn mark(sk: *mut c_void, kind: u32) {
+    if sk.is_null() {
+        return;
+    }
+    // SAFETY: the helper takes the tracepoint's socket; its result is checked.
+    unsafe {
+        let socket = socket(sk);
+        if socket.is_null() {
+            return;
+        }
+        emit(Header { kind, flags: 0, at_ns: bpf_ktime_get_ns(), cookie: (*socket).cookie }, Counter::RING_MARK);
+    }
+}

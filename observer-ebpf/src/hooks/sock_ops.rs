@@ -1,0 +1,105 @@
+//! Birth of connections.
+
+use aya_ebpf::{
+    bindings::{
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, BPF_SOCK_OPS_TCP_CONNECT_CB,
+        bpf_sock_ops,
+    },
+    helpers::generated::{
+        bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_netns_cookie, bpf_get_socket_cookie,
+        bpf_ktime_get_ns,
+    },
+    macros::sock_ops,
+    programs::SockOpsContext,
+};
+use observer_ebpf::wire::{Counter, Header, Kind, Open};
+
+use crate::{
+    features,
+    maps::{CONNECTING, emit, is_watched, make_socket},
+    tuples,
+};
+
+/// `connect()` called, handshake complete on either side.
+#[sock_ops]
+pub fn pw_sock_ops(ctx: SockOpsContext) -> u32 {
+    let kind = match ctx.op() {
+        BPF_SOCK_OPS_TCP_CONNECT_CB => Kind::CONNECT,
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => Kind::ESTABLISHED_ACTIVE,
+        BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => Kind::ESTABLISHED_PASSIVE,
+        _ => return 1,
+    };
+    // SAFETY: the context is the program's own.
+    unsafe { opened(ctx.ops, kind) };
+    1
+}
+
+#[inline(always)]
+unsafe fn opened(ops: *mut bpf_sock_ops, kind: u32) {
+    // SAFETY: fields of the context and helpers that the verifier allows here.
+    unsafe {
+        if !is_watched((*ops).local_port) && !is_watched(u32::from_be((*ops).remote_port)) {
+            return;
+        }
+        let at_ns = bpf_ktime_get_ns();
+        let sk = (*ops).__bindgen_anon_2.sk;
+        if sk.is_null() {
+            return;
+        }
+        let socket = make_socket(sk.cast());
+        if socket.is_null() {
+            return;
+        }
+        let cookie = bpf_get_socket_cookie(ops.cast());
+        let tuple = tuples::of_sock_ops(ops);
+        let netns = bpf_get_netns_cookie(ops.cast());
+        (*socket).cookie = cookie;
+        (*socket).netns = netns;
+        (*socket).tuple = tuple;
+
+        let (mut flags, mut seq_in, mut seq_out) = (0, 0, 0);
+        if kind != Kind::CONNECT {
+            flags = Open::HAS_SEQ;
+            seq_in = (*ops).rcv_nxt;
+            seq_out = (*ops).snd_nxt;
+            (*socket).inbound.start(seq_in);
+            // Data may have left with the SYN; then its direction has begun already.
+            if (*socket).outbound.bytes == 0 {
+                (*socket).outbound.start(seq_out);
+            }
+        }
+        let (mut task, mut cgroup) = (0, 0);
+        if kind == Kind::CONNECT {
+            task = connecting_task(cookie);
+            if features::has_cgroup_in_sock_ops() != 0 {
+                cgroup = bpf_get_current_cgroup_id();
+            }
+        }
+        emit(
+            Open {
+                header: Header { kind, flags, at_ns, cookie },
+                tuple,
+                cgroup,
+                netns,
+                thread: task as u32,
+                process: (task >> 32) as u32,
+                seq_in,
+                seq_out,
+            },
+            Counter::RING_OPEN,
+        );
+    }
+}
+
+/// Thread (low half) and process (high half) that called `connect()`. 0: unknown.
+#[inline(always)]
+unsafe fn connecting_task(cookie: u64) -> u64 {
+    if features::has_task_in_sock_ops() != 0 {
+        // SAFETY: the loader found that the helper may be called here.
+        return unsafe { bpf_get_current_pid_tgid() };
+    }
+    // SAFETY: the value is copied at once.
+    let task = unsafe { CONNECTING.get(&cookie) }.copied().unwrap_or(0);
+    let _ = CONNECTING.remove(&cookie);
+    task
+}

@@ -1,0 +1,91 @@
+//! FINs and the end of connections.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    helpers::{
+        bpf_probe_read_kernel,
+        generated::{bpf_get_current_pid_tgid, bpf_get_socket_cookie, bpf_ktime_get_ns},
+    },
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+use observer_ebpf::{
+    http::{Direction, Socket},
+    wire::{Counter, Header, Kind, SegmentFlags, State},
+};
+
+use crate::{
+    features,
+    hooks::capture::tell_held,
+    maps::{CONNECTING, emit, socket},
+};
+
+/// The TCP state of a socket changes.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn pw_set_state(ctx: BtfTracePointContext) -> i32 {
+    let sk: *mut c_void = ctx.arg(0);
+    let old: u32 = ctx.arg(1);
+    let new: u32 = ctx.arg(2);
+    // SAFETY: the first argument of this tracepoint is a socket.
+    unsafe { changed(sk, old, new) };
+    0
+}
+
+#[inline(always)]
+unsafe fn changed(sk: *mut c_void, old: u32, new: u32) {
+    // SAFETY: helpers that take the tracepoint's socket.
+    unsafe {
+        match new {
+            State::FIN_WAIT1 | State::CLOSE_WAIT | State::LAST_ACK | State::CLOSE => (),
+            State::SYN_SENT if features::has_task_in_sock_ops() == 0 => {
+                let cookie = bpf_get_socket_cookie(sk);
+                let _ = CONNECTING.insert(&cookie, &bpf_get_current_pid_tgid(), 0);
+                return;
+            }
+            _ => return,
+        }
+        let socket = socket(sk);
+        if socket.is_null() {
+            return;
+        }
+        let at_ns = bpf_ktime_get_ns();
+        tell_held(socket, &raw mut (*socket).inbound, SegmentFlags::INBOUND);
+        tell_held(socket, &raw mut (*socket).outbound, 0);
+        let mut flags = 0;
+        let mut error = 0;
+        if features::sk_err_offset() != 0 {
+            flags |= State::HAS_ERROR;
+            error = read(sk, features::sk_err_offset());
+        }
+        let mut srtt_us = 0;
+        if features::srtt_offset() != 0 {
+            flags |= State::HAS_SRTT;
+            // The kernel keeps eight times the value.
+            srtt_us = read(sk, features::srtt_offset()) >> 3;
+        }
+        if (*socket).flags & Socket::NOT_HTTP != 0 {
+            flags |= State::NOT_HTTP;
+        }
+        emit(
+            State {
+                header: Header { kind: Kind::STATE, flags, at_ns, cookie: (*socket).cookie },
+                old,
+                new,
+                error,
+                srtt_us,
+                bytes_in: (*socket).inbound.bytes,
+                bytes_out: (*socket).outbound.bytes,
+            },
+            Counter::RING_STATE,
+        );
+    }
+}
+
+#[inline(always)]
+unsafe fn read(sk: *mut c_void, offset: u32) -> u32 {
+    // SAFETY: a probe read: a bad address gives an error, not a fault.
+    unsafe { bpf_probe_read_kernel(sk.cast::<u8>().add(offset as usize).cast::<u32>()) }.unwrap_or(0)
+}
+
+const _: () = assert!(size_of::<Direction>() == 72);

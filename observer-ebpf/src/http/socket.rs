@@ -1,0 +1,42 @@
+//! State of a watched socket, kept in its BPF socket storage.
+
+use super::Direction;
+use crate::wire::Tuple;
+
+/// State of a watched socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Its cookie.
+    pub cookie: u64,
+    /// Network namespace cookie. 0: unknown.
+    pub netns: u64,
+    /// Bytes read by socket calls.
+    pub read_bytes: u64,
+    /// Bytes written by socket calls.
+    pub written_bytes: u64,
+    /// Both ends.
+    pub tuple: Tuple,
+    /// Flags.
+    pub flags: u32,
+    /// Which direction spoke last: 0 none, else [`Socket::INBOUND`] or [`Socket::OUTBOUND`].
+    pub last_direction: u32,
+    /// Towards the socket.
+    pub inbound: Direction,
+    /// Away from it.
+    pub outbound: Direction,
+}
+
+const _: () = assert!(size_of::<Socket>() == 80 + 2 * 72);
+
+impl Socket {
+    /// Payload is not HTTP/1.x, or no longer: nothing more is told of it.
+    pub const NOT_HTTP: u32 = 1;
+    /// The socket is older than the observer.
+    pub const FOUND: u32 = 2;
+
+    /// Value of `last_direction`.
+    pub const INBOUND: u32 = 1;
+    /// Value of `last_direction`.
+    pub const OUTBOUND: u32 = 2;
+}

@@ -34,6 +34,8 @@ pub struct Completeness {
     pub goose_agrees: Option<bool>,
     /// Attempts of the gateway that could not be given to any request.
     pub attempts_unjoined: Option<u64>,
+    /// Attempts that are proven to be for a request of somebody else.
+    pub attempts_of_others: Option<u64>,
     /// Attempts by the way they were joined.
     pub attempts_joined_by: BTreeMap<JoinedBy, u64>,
     /// Gaps of the Kubernetes watch during the run.

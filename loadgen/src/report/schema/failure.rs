@@ -24,6 +24,7 @@ pub enum Cause {
     /// The gateway answered with 5xx without having tried a pod.
     GatewayError,
     /// The pod itself answered with 5xx.
+    #[serde(rename = "pod_5xx")]
     Pod5xx,
     /// The pod did not answer within the gateway's timeout.
     PodTooSlow,
@@ -82,7 +83,7 @@ pub struct Failure {
     pub gateway_pod: Option<String>,
     /// How the decisive attempt was joined. `null`: no attempt was needed or found.
     pub joined_by: Option<JoinedBy>,
-    /// Milliseconds from the deletion request of `pod` to this request's attempt.
+    /// Milliseconds from the first step of `chain` (the deletion request, else the first sign of it) to the attempt.
     pub after_deletion_ms: Option<f64>,
     /// What proves it, in order of time.
     pub evidence: Vec<Evidence>,
@@ -106,8 +107,9 @@ pub struct Evidence {
 /// One step of a pod's end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainStep {
-    /// `deletion_requested`, `terminating_seen`, `endpoint_removed`, `last_new_connection`, `listener_gone`,
-    /// `last_byte`, `pod_gone`.
+    /// `deletion_requested`, `terminating_seen`, `endpoint_removed`, `last_new_connection` (a rule still sent one
+    /// there), `listener_gone` (first refusal), `address_gone` (first attempt that nobody answered), `last_byte`,
+    /// `pod_gone`.
     pub step: String,
     /// When. `null`: not measured.
     pub at_ns: Option<u64>,
@@ -115,6 +117,27 @@ pub struct ChainStep {
     pub after_ms: Option<f64>,
     /// Who says so.
     pub source: String,
+}
+
+/// One pod of gateway or upstream that was deleted during the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Deletion {
+    /// Its name.
+    pub pod: String,
+    /// Its UID.
+    pub uid: String,
+    /// `gateway` or `upstream`.
+    pub role: String,
+    /// The chain of its end.
+    pub chain: Vec<ChainStep>,
+    /// Requests lost because of it.
+    pub failed: u64,
+    /// The first of their attempts, since the first step of the chain.
+    pub first_failure_after_ms: Option<f64>,
+    /// The last of their attempts, since the first step of the chain.
+    pub last_failure_after_ms: Option<f64>,
+    /// Its preStop hook failed: the event's text.
+    pub hook_failed: Option<String>,
 }
 
 /// Why a success was slow.

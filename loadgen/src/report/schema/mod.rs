@@ -9,9 +9,10 @@ mod failure;
 mod ledger;
 mod pods;
 mod verdict;
+mod words;
 
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
-pub use failure::{Cause, ChainStep, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
+pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{Balance, HopReport, PodReport};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
@@ -51,6 +52,8 @@ pub struct Report {
     pub pods: Vec<PodReport>,
     /// How requests and connections spread over the serving pods. `null`: too little data, or no observer.
     pub balance: Option<Balance>,
+    /// Each pod of gateway and upstream that was deleted during the run, with the chain of its end.
+    pub deletions: Vec<Deletion>,
     /// Every failed request.
     pub failures: Vec<Failure>,
     /// The slowest successes, explained like failures.

@@ -1,0 +1,124 @@
+//! One attempt at a pod: tell what was seen of it, and decide what it failed of.
+
+use observer::record::{Close, NatSource, Outcome};
+
+use super::{Decision, Facts, refused, sent, unanswered};
+use crate::correlate::cluster::PodLife;
+use crate::correlate::context::Context;
+use crate::correlate::join::Attempt;
+use crate::correlate::seen::Conn;
+use crate::report::schema::{Cause, JoinedBy};
+
+/// Decides on a request by its last attempt.
+pub fn decide(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, mut facts: Facts) -> Decision {
+    let cause = match ctx.conn(attempt) {
+        _ if attempt.exchange.is_some() => sent::cause(ctx, request, attempt, &mut facts),
+        Some(conn) => match conn.raw.outcome {
+            Outcome::Refused => refused::cause(ctx, request, attempt, conn, &mut facts),
+            Outcome::Unreachable => unanswered::unreachable(ctx, request, attempt, conn, &mut facts),
+            Outcome::Unanswered | Outcome::Pending => unanswered::cause(ctx, request, attempt, conn, &mut facts),
+            Outcome::Established => sent::nothing(ctx, request, attempt, conn, &mut facts),
+        },
+        None => Cause::Unknown,
+    };
+    if let Some(pod) = attempt.pod {
+        facts.pod_end(ctx.cluster.pod(pod), attempt.start_ns);
+    }
+    if attempt.joined_by == JoinedBy::TimeWindow {
+        facts.missing(ctx, request, "that this attempt was made for this request; only the time fits");
+    }
+    Decision { cause, pod: attempt.pod, joined_by: Some(attempt.joined_by), attempt_ns: Some(attempt.start_ns), facts }
+}
+
+/// What was seen of an attempt.
+pub fn tell(ctx: &Context<'_, '_>, attempt: &Attempt, facts: &mut Facts) {
+    let whom = attempt.pod.map_or_else(|| "an unknown pod".to_owned(), |pod| format!("pod {}", ctx.pod_name(pod)));
+    if let Some(conn) = ctx.conn(attempt) {
+        tell_conn(conn, attempt, &whom, facts);
+    }
+    if let Some(exchange) = ctx.exchange(attempt) {
+        let reused = if exchange.raw.reused { " on a connection it had used before" } else { "" };
+        facts.add(exchange.request_start_ns(), "kernel", format!("the gateway wrote the request to {whom}{reused}"));
+        if let (Some(at_ns), Some(status)) = (exchange.response_start_ns(), exchange.raw.status) {
+            facts.add(at_ns, "kernel", format!("the gateway received the answer's head: status {status}"));
+        }
+    }
+    if let Some(at_pod) = ctx.pod_exchange(attempt) {
+        facts.add(at_pod.request_start_ns(), "kernel", format!("the request arrived at {whom}"));
+        if let Some(at_ns) = at_pod.request_read_ns() {
+            facts.add(at_ns, "kernel", format!("{whom} read the request"));
+        }
+        if let (Some(at_ns), Some(status)) = (at_pod.response_start_ns(), at_pod.raw.status) {
+            facts.add(at_ns, "kernel", format!("{whom} began to answer: status {status}"));
+        }
+    }
+}
+
+fn tell_conn(conn: &Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
+    if let (Some(nat), Some(at_ns)) = (&conn.raw.nat, conn.nat_created_ns()) {
+        let what = match nat.source {
+            NatSource::New => {
+                format!("the Service's rule chose {} ({whom}) for the connection to {}", nat.chosen, nat.dialled)
+            }
+            NatSource::Reused => format!(
+                "an older entry of source port {} sends it to {} ({whom}); no rule was consulted",
+                conn.raw.local.port(),
+                nat.chosen
+            ),
+            NatSource::Dump => format!("an entry made before it was watched sends it to {} ({whom})", nat.chosen),
+            NatSource::Direct => format!("the gateway dialled {} ({whom}) itself", nat.chosen),
+        };
+        facts.add(at_ns, "conntrack", what);
+    }
+    let first_of_conn = attempt.exchange.is_none() || attempt.start_ns == conn.opened_ns();
+    if first_of_conn {
+        let again = match conn.raw.syn_retransmits {
+            0 => String::new(),
+            n => format!(", and repeated the SYN {n} times"),
+        };
+        facts.add(conn.opened_ns(), "kernel", format!("the gateway dialled {}{again}", conn.raw.remote));
+    }
+    match (conn.raw.outcome, conn.ended_ns()) {
+        (Outcome::Refused, Some(at_ns)) => {
+            facts.add(at_ns, "kernel", format!("{whom} refused the connection with a reset"));
+        }
+        (Outcome::Unanswered, Some(at_ns)) => facts.add(at_ns, "kernel", "the gateway gave up: nobody had answered"),
+        (Outcome::Unreachable, Some(at_ns)) => {
+            facts.add(at_ns, "kernel", "the connection was rejected on the way, not by a pod");
+        }
+        (Outcome::Established, Some(at_ns)) => {
+            let how = match conn.raw.close {
+                Some(Close::FinRemote) => "the pod's side closed the connection",
+                Some(Close::ResetRemote) => "the pod's side reset the connection",
+                Some(Close::FinLocal) => "the gateway closed the connection",
+                Some(Close::ResetLocal) => "the gateway reset the connection",
+                Some(Close::TimedOut) => "retransmissions on the connection ran out",
+                None => return,
+            };
+            facts.add(at_ns, "kernel", how);
+        }
+        _ => {}
+    }
+}
+
+/// The conntrack entry is older than the connection: no rule was consulted for it.
+pub fn entry_is_old(conn: &Conn<'_>) -> bool {
+    conn.raw.nat.as_ref().is_some_and(|nat| match nat.source {
+        NatSource::Reused => true,
+        // Found in a dump: only its age tells, and only when it was known then.
+        NatSource::Dump => nat.created_ns > 0 && nat.created_ns.saturating_add(1_000_000_000) < conn.raw.opened_ns,
+        NatSource::New | NatSource::Direct => false,
+    })
+}
+
+/// The pod was on its way out when something ended at `by_ns`.
+pub fn ending(life: &PodLife<'_>, by_ns: u64, facts: &mut Facts) -> bool {
+    if life.ending_by(by_ns).is_some() {
+        return true;
+    }
+    if let Some(end) = life.container_ended_by(by_ns) {
+        facts.add(end.at_ns, end.source, end.what);
+        return true;
+    }
+    false
+}

@@ -1,0 +1,141 @@
+//! The client got no (complete) answer.
+
+use super::unanswered::no_endpoint;
+use super::{Decision, Facts, attempt};
+use crate::correlate::cluster::Role;
+use crate::correlate::context::Context;
+use crate::correlate::limits::STALE_ENTRY_NS;
+use crate::raw::ClientErrorKind;
+use crate::report::schema::{Cause, JoinedBy};
+
+/// What the client itself says.
+pub fn tell(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) {
+    let client = ctx.client[request as usize];
+    facts.add(client.sent_ns, "client", "sent");
+    let end = match (&client.error, client.status) {
+        (Some(error), Some(status)) => format!("status {status}, then {}: {}", in_words(error.kind), error.detail),
+        (Some(error), None) => format!("{}: {}", in_words(error.kind), error.detail),
+        (None, Some(status)) => format!("answered with status {status}"),
+        (None, None) => "ended without answer and without error".to_owned(),
+    };
+    facts.add(client.end_ns, "client", end);
+    if let Some(front) = ctx.front_exchange(request) {
+        let gateway = ctx.front(request).pod.map_or("an unknown gateway pod", |pod| ctx.pod_name(pod));
+        facts.add(front.request_start_ns(), "kernel", format!("the request arrived at gateway pod {gateway}"));
+    }
+}
+
+/// A failure in words.
+pub fn in_words(kind: ClientErrorKind) -> &'static str {
+    match kind {
+        ClientErrorKind::ConnectRefused => "connection refused",
+        ClientErrorKind::ConnectTimeout => "no answer to the connection attempt",
+        ClientErrorKind::ConnectOther => "could not connect",
+        ClientErrorKind::Reset => "connection reset",
+        ClientErrorKind::ClosedEarly => "connection closed before the answer was complete",
+        ClientErrorKind::Timeout => "timed out",
+        ClientErrorKind::Other => "failed",
+    }
+}
+
+/// Decides on a request without a complete answer.
+pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decision {
+    let client = ctx.client[request as usize];
+    let Some(kind) = client.error.as_ref().map(|error| error.kind) else {
+        facts.missing(ctx, request, "the client's own record says neither what was answered nor what failed");
+        return Decision::new(Cause::Unknown, facts);
+    };
+    if let Some(decision) = gateway_ending(ctx, request, &mut facts) {
+        return Decision { facts, ..decision };
+    }
+    // The gateway was well. Then what it waited for decides.
+    if let Some(decisive) = ctx.join.decisive(request) {
+        attempt::tell(ctx, decisive, &mut facts);
+        let decision = attempt::decide(ctx, request, decisive, facts);
+        // A client that gave up explains an attempt of which nothing else is proven.
+        let gave_up = kind == ClientErrorKind::Timeout && decision.cause == Cause::Unknown;
+        return if gave_up { Decision { cause: Cause::ClientTimeout, ..decision } } else { decision };
+    }
+    let connecting = matches!(
+        kind,
+        ClientErrorKind::ConnectRefused | ClientErrorKind::ConnectOther | ClientErrorKind::ConnectTimeout
+    );
+    let untranslated = ctx.front(request).translation.is_none();
+    if connecting && untranslated {
+        if no_endpoint(ctx, &ctx.raw.run.config.gateway_service, client.sent_ns, &mut facts) {
+            return Decision::new(Cause::NoReadyEndpoint, facts);
+        }
+        if let Some(decision) = some_gateway_ending(ctx, request, &mut facts) {
+            return Decision { facts, ..decision };
+        }
+    }
+    match kind {
+        ClientErrorKind::Timeout => Decision::new(Cause::ClientTimeout, facts),
+        ClientErrorKind::ConnectTimeout if alive(ctx, request) => {
+            facts.add(client.end_ns, "kubernetes", "the gateway pod that was dialled was ready all the time");
+            with_gateway(ctx, request, Cause::NetworkLoss, facts)
+        }
+        _ => {
+            facts.missing(ctx, request, "why a gateway that was not being deleted did not answer");
+            with_gateway(ctx, request, Cause::Unknown, facts)
+        }
+    }
+}
+
+/// The gateway pod of this very request was on its way out.
+fn gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
+    let client = ctx.client[request as usize];
+    let front = ctx.front(request);
+    let life = ctx.cluster.pod(front.pod?);
+    let ending = life.ending_by(client.end_ns).or_else(|| life.container_ended_by(client.end_ns))?;
+    // A gateway that is being deleted, but had an answer under way, only counts when it ended before the client gave up.
+    if client.error.as_ref().is_some_and(|error| error.kind == ClientErrorKind::Timeout)
+        && ctx.front_exchange(request).is_some()
+        && life.gone_ns.is_none_or(|gone_ns| gone_ns > client.end_ns)
+    {
+        return None;
+    }
+    let dialled_ns = front.translation.map(|at| {
+        let translation = &ctx.seen.translations[at as usize];
+        let to =
+            format!("the client's connection was sent to {} (gateway pod {})", translation.raw.nat.chosen, life.name);
+        facts.add(translation.created_ns(), "conntrack", to);
+        translation.created_ns()
+    });
+    let attempt_ns = dialled_ns.unwrap_or(client.sent_ns);
+    facts.add(ending.at_ns, ending.source, ending.what);
+    facts.pod_end(life, attempt_ns);
+    Some(Decision {
+        attempt_ns: Some(attempt_ns),
+        ..with_gateway(ctx, request, Cause::GatewayTerminated, Facts::default())
+    })
+}
+
+/// No trace of this request's own connection, but some gateway pod was on its way out, or just gone.
+fn some_gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
+    let client = ctx.client[request as usize];
+    let recent = |ns: u64| ns.saturating_add(STALE_ENTRY_NS) >= client.sent_ns;
+    let mut ending = ctx.cluster.pods.iter().enumerate().filter(|(_, life)| {
+        life.role == Some(Role::Gateway) && life.ending_by(client.end_ns).is_some() && life.gone_ns.is_none_or(recent)
+    });
+    let (first, life) = ending.next()?;
+    facts.pod_end(life, client.sent_ns);
+    let only = ending.next().is_none();
+    facts.missing(ctx, request, "which gateway pod was dialled; only the time fits");
+    Some(Decision {
+        pod: only.then_some(first as u32),
+        joined_by: Some(JoinedBy::TimeWindow),
+        attempt_ns: Some(client.sent_ns),
+        ..Decision::new(Cause::GatewayTerminated, Facts::default())
+    })
+}
+
+fn alive(ctx: &Context<'_, '_>, request: u32) -> bool {
+    let client = ctx.client[request as usize];
+    ctx.front(request).pod.is_some_and(|pod| ctx.cluster.pod(pod).ready_throughout(client.sent_ns, client.end_ns))
+}
+
+fn with_gateway(ctx: &Context<'_, '_>, request: u32, cause: Cause, facts: Facts) -> Decision {
+    let front = ctx.front(request);
+    Decision { pod: front.pod, joined_by: front.joined_by, ..Decision::new(cause, facts) }
+}

@@ -1,0 +1,127 @@
+//! The attempt had a connection to a pod.
+
+use observer::record::{Close, ExchangeEnd};
+
+use super::Facts;
+use super::attempt::ending;
+use crate::correlate::context::Context;
+use crate::correlate::join::Attempt;
+use crate::correlate::seen::{Conn, Exch};
+use crate::report::schema::Cause;
+
+/// Who ended the connection before the answer was complete.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EndedBy {
+    Pod,
+    Gateway,
+    Nobody,
+}
+
+/// The request was written.
+pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, facts: &mut Facts) -> Cause {
+    let Some(exchange) = ctx.exchange(attempt) else { return Cause::Unknown };
+    let status = ctx.client[request as usize].status;
+    if exchange.raw.end == ExchangeEnd::Complete {
+        return match exchange.raw.status {
+            Some(answered) if answered >= 500 => Cause::Pod5xx,
+            // The pod's answer was good, and the gateway made an error of it.
+            Some(_) if status.is_some_and(|status| status >= 500) => Cause::GatewayError,
+            _ => {
+                facts.missing(ctx, request, "what became of the pod's complete answer on the way to the client");
+                Cause::Unknown
+            }
+        };
+    }
+    if matches!(exchange.raw.end, ExchangeEnd::Unparsed | ExchangeEnd::Upgraded) {
+        facts.missing(ctx, request, "what the pod answered: its bytes could not be read as HTTP/1.x");
+        return Cause::Unknown;
+    }
+    let conn = ctx.conn(attempt);
+    match ended_by(exchange, conn) {
+        EndedBy::Pod => cut(ctx, request, attempt, exchange, conn, facts),
+        EndedBy::Gateway | EndedBy::Nobody => gave_up(ctx, request, attempt, exchange, conn, facts),
+    }
+}
+
+/// A connection was made, but nothing was written on it.
+pub fn nothing(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+    let by_pod = matches!(conn.raw.close, Some(Close::ResetRemote | Close::FinRemote));
+    let ended_ns = conn.ended_ns().unwrap_or_else(|| conn.opened_ns());
+    let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
+    if by_pod && life.is_some_and(|life| ending(life, ended_ns, facts)) {
+        // The kernel had completed the handshake for a listener that closed before it accepted.
+        return Cause::RefusedByTerminatedPod;
+    }
+    facts.missing(ctx, request, "why nothing was written on an established connection");
+    Cause::Unknown
+}
+
+fn ended_by(exchange: &Exch<'_>, conn: Option<&Conn<'_>>) -> EndedBy {
+    match conn.and_then(|conn| conn.raw.close) {
+        Some(Close::FinRemote | Close::ResetRemote) => EndedBy::Pod,
+        Some(Close::FinLocal | Close::ResetLocal) => EndedBy::Gateway,
+        // Without the connection's own record, a reset that ended the exchange came from the other side.
+        None if exchange.raw.end == ExchangeEnd::Reset => EndedBy::Pod,
+        Some(Close::TimedOut) | None => EndedBy::Nobody,
+    }
+}
+
+/// The pod's side ended the connection without a complete answer.
+fn cut(
+    ctx: &Context<'_, '_>,
+    request: u32,
+    attempt: &Attempt,
+    exchange: &Exch<'_>,
+    conn: Option<&Conn<'_>>,
+    facts: &mut Facts,
+) -> Cause {
+    let ended_ns = conn.and_then(Conn::ended_ns).unwrap_or_else(|| exchange.last_seen_ns());
+    // Closed by the pod while the connection was idle: the request met a closed socket and was never read.
+    let read_by_pod = ctx.pod_exchange(attempt).is_some_and(|at_pod| at_pod.request_read_ns().is_some());
+    let answer_begun = exchange.response_start_ns().is_some();
+    if exchange.raw.reused && !read_by_pod && !answer_begun {
+        return Cause::StaleKeepalive;
+    }
+    let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
+    if life.is_some_and(|life| ending(life, ended_ns, facts)) {
+        return Cause::CutInFlight;
+    }
+    facts.missing(ctx, request, "why a pod that was not being deleted ended the connection without an answer");
+    Cause::Unknown
+}
+
+/// The gateway gave up waiting, or the connection died silently.
+fn gave_up(
+    ctx: &Context<'_, '_>,
+    request: u32,
+    attempt: &Attempt,
+    exchange: &Exch<'_>,
+    conn: Option<&Conn<'_>>,
+    facts: &mut Facts,
+) -> Cause {
+    let ended_ns = conn.and_then(Conn::ended_ns).unwrap_or_else(|| ctx.client[request as usize].end_ns);
+    let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
+    let answered_by_gateway = ctx.client[request as usize].status.is_some();
+    let at_pod = ctx.pod_exchange(attempt);
+    if life.is_some_and(|life| life.gone_ns.is_some_and(|gone_ns| gone_ns <= ended_ns)) {
+        // The pod vanished without closing the connection.
+        return Cause::CutInFlight;
+    }
+    if at_pod.is_some_and(|at_pod| at_pod.response_end_ns().is_none_or(|end_ns| end_ns > ended_ns)) {
+        let what = "the request was at the pod, and its answer was not complete when the wait ended";
+        facts.add(ended_ns, "kernel", what);
+        return if answered_by_gateway { Cause::PodTooSlow } else { Cause::ClientTimeout };
+    }
+    let lost = conn.is_some_and(|conn| conn.raw.retransmits > 0);
+    if at_pod.is_none() && lost && life.is_some_and(|life| life.ready_throughout(exchange.request_start_ns(), ended_ns))
+    {
+        facts.add(
+            ended_ns,
+            "kernel",
+            "the request was sent again and again, and never arrived at the pod, which was ready",
+        );
+        return Cause::NetworkLoss;
+    }
+    facts.missing(ctx, request, "whether the pod had received the request");
+    Cause::Unknown
+}

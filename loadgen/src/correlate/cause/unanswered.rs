@@ -1,0 +1,87 @@
+//! Nobody answered the attempt, or it was rejected on the way.
+
+use observer::record::NatSource;
+
+use super::Facts;
+use super::attempt::entry_is_old;
+use crate::correlate::context::Context;
+use crate::correlate::join::Attempt;
+use crate::correlate::limits::RULE_LAG_NS;
+use crate::correlate::seen::Conn;
+use crate::report::schema::Cause;
+
+/// No answer at all: the address is dead, or packets were lost on the way to a pod that is alive.
+pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+    let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {
+        facts.missing(ctx, request, "which address was dialled behind the Service, or which pod had it");
+        return Cause::Unknown;
+    };
+    let gave_up_ns = conn.ended_ns().unwrap_or_else(|| ctx.client[request as usize].end_ns);
+    if life.ending_by(gave_up_ns).is_some() {
+        return dead_address(ctx, request, conn, facts);
+    }
+    if life.ready_throughout(conn.opened_ns(), gave_up_ns) && conn.raw.syn_retransmits > 0 {
+        facts.add(
+            gave_up_ns,
+            "kubernetes",
+            format!("pod {} was ready from before this attempt until after it, so its packets were lost", life.name),
+        );
+        return Cause::NetworkLoss;
+    }
+    facts.missing(ctx, request, "that the pod was gone, or that it was ready all the time");
+    Cause::Unknown
+}
+
+/// Rejected on the way: no endpoint, or a dead address that the node already knows to be dead.
+pub fn unreachable(
+    ctx: &Context<'_, '_>,
+    request: u32,
+    attempt: &Attempt,
+    conn: &Conn<'_>,
+    facts: &mut Facts,
+) -> Cause {
+    if conn.raw.nat.is_none() {
+        return rejected(ctx, request, conn, facts);
+    }
+    let rejected_ns = conn.ended_ns().unwrap_or_else(|| conn.opened_ns());
+    let ending = attempt.pod.is_some_and(|pod| ctx.cluster.pod(pod).ending_by(rejected_ns).is_some());
+    if ending {
+        return dead_address(ctx, request, conn, facts);
+    }
+    facts.missing(ctx, request, "that the pod whose address could not be reached was gone");
+    Cause::Unknown
+}
+
+/// Nothing was chosen for it: the Service had no endpoint, if its endpoints say so as well.
+pub fn rejected(ctx: &Context<'_, '_>, request: u32, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+    let service = &ctx.raw.run.config.upstream_service;
+    let opened_ns = conn.opened_ns();
+    if no_endpoint(ctx, service, opened_ns, facts) {
+        return Cause::NoReadyEndpoint;
+    }
+    facts.missing(ctx, request, "where the connection was sent to: conntrack has no entry of it");
+    Cause::Unknown
+}
+
+/// The Service had no endpoint at that time, or so shortly before that the node's rules can still say so.
+pub fn no_endpoint(ctx: &Context<'_, '_>, service: &str, at_ns: u64, facts: &mut Facts) -> bool {
+    let history = ctx.cluster.endpoints_of(service);
+    let Some(empty) = history.and_then(|history| history.empty_within(at_ns.saturating_sub(RULE_LAG_NS), at_ns)) else {
+        return false;
+    };
+    facts.add(empty.at_ns, "kubernetes", format!("Service {service} had no ready endpoint"));
+    true
+}
+
+/// Why the packets went to a dead address: the rule still said so, or an old entry did.
+fn dead_address(ctx: &Context<'_, '_>, request: u32, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+    if entry_is_old(conn) {
+        return Cause::StaleNatEntry;
+    }
+    let source = conn.raw.nat.as_ref().map(|nat| nat.source);
+    if matches!(source, Some(NatSource::New | NatSource::Direct)) {
+        return Cause::UnansweredPodIp;
+    }
+    facts.missing(ctx, request, "whether a rule or an old conntrack entry chose the dead address");
+    Cause::Unknown
+}

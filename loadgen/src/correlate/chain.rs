@@ -1,0 +1,91 @@
+//! The chain of a pod's end: what happened when, from the deletion to the last packet.
+
+use observer::record::{Hop, NatSource, Outcome};
+
+use super::clock::ms_between;
+use super::cluster::PodAt;
+use super::context::Context;
+use crate::report::schema::ChainStep;
+
+/// Kernel-side moments of one pod, collected in one pass over the records.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "a unit in a name reads better")]
+pub struct KernelMoments {
+    /// The last connection that a rule still sent there.
+    pub last_new_connection_ns: Option<u64>,
+    /// The first connection refused after its deletion.
+    pub listener_gone_ns: Option<u64>,
+    /// The first connection that nobody answered after its deletion.
+    pub address_gone_ns: Option<u64>,
+    /// The last byte of an answer that left it.
+    pub last_byte_ns: Option<u64>,
+}
+
+/// Collects the moments of all pods.
+pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
+    let mut moments = vec![KernelMoments::default(); ctx.cluster.pods.len()];
+    let later = |slot: &mut Option<u64>, ns: u64| *slot = Some(slot.map_or(ns, |old| old.max(ns)));
+    let earlier = |slot: &mut Option<u64>, ns: u64| *slot = Some(slot.map_or(ns, |old| old.min(ns)));
+    for attempt in &ctx.join.attempts {
+        let (Some(pod), Some(conn)) = (attempt.pod, ctx.conn(attempt)) else { continue };
+        let moments = &mut moments[pod as usize];
+        if let (Some(nat), Some(created_ns)) = (&conn.raw.nat, conn.nat_created_ns())
+            && nat.source == NatSource::New
+        {
+            later(&mut moments.last_new_connection_ns, created_ns);
+        }
+        let life = ctx.cluster.pod(pod);
+        let Some(ended_ns) = conn.ended_ns() else { continue };
+        if life.ending_by(ended_ns).is_none() {
+            continue;
+        }
+        match conn.raw.outcome {
+            Outcome::Refused if conn.raw.nat.is_some() => earlier(&mut moments.listener_gone_ns, ended_ns),
+            Outcome::Unanswered => earlier(&mut moments.address_gone_ns, conn.opened_ns()),
+            _ => {}
+        }
+    }
+    for front in &ctx.join.front {
+        let (Some(pod), Some(translation)) = (front.pod, front.translation) else { continue };
+        let translation = &ctx.seen.translations[translation as usize];
+        if translation.raw.nat.source == NatSource::New {
+            later(&mut moments[pod as usize].last_new_connection_ns, translation.created_ns());
+        }
+    }
+    let serving = ctx.seen.exchanges.iter().filter(|exchange| matches!(exchange.raw.hop, Hop::Pod | Hop::Front));
+    for exchange in serving.filter(|exchange| exchange.request.is_some()) {
+        let pod = exchange.raw.pod.as_ref().and_then(|pod| ctx.cluster.find(pod));
+        if let (Some(pod), Some(end_ns)) = (pod, exchange.response_end_ns()) {
+            later(&mut moments[pod as usize].last_byte_ns, end_ns);
+        }
+    }
+    moments
+}
+
+/// The chain of one pod. Empty: it was not deleted.
+pub fn chain(ctx: &Context<'_, '_>, pod: PodAt, moments: &KernelMoments) -> Vec<ChainStep> {
+    let life = ctx.cluster.pod(pod);
+    if life.deletion_ns().is_none() {
+        return Vec::new();
+    }
+    let steps = [
+        ("deletion_requested", life.deletion_requested_ns, "action"),
+        ("terminating_seen", life.terminating_ns, "kubernetes"),
+        ("endpoint_removed", life.endpoint_removed_ns(), "kubernetes"),
+        ("last_new_connection", moments.last_new_connection_ns, "conntrack"),
+        ("listener_gone", moments.listener_gone_ns, "kernel"),
+        ("address_gone", moments.address_gone_ns, "kernel"),
+        ("last_byte", moments.last_byte_ns, "kernel"),
+        ("pod_gone", life.gone_ns, "kubernetes"),
+    ];
+    let start_ns = life.deletion_ns();
+    steps
+        .into_iter()
+        .map(|(step, at_ns, source)| ChainStep {
+            step: step.to_owned(),
+            at_ns,
+            after_ms: start_ns.zip(at_ns).map(|(start_ns, at_ns)| ms_between(start_ns, at_ns)),
+            source: source.to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! What the Kubernetes watch and our own actions say of pods and endpoints, as histories that can be asked "at T?".
+
+mod build;
+mod endpoints;
+mod pod_life;
+
+pub use endpoints::{EndpointHistory, EndpointState};
+pub use pod_life::{PodLife, Role};
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use observer::record::PodRef;
+
+use super::limits::WATCH_LAG_NS;
+
+/// Position of a pod in [`Cluster::pods`].
+pub type PodAt = u32;
+
+/// Histories of everything that the time line tells.
+#[derive(Debug, Default)]
+pub struct Cluster<'a> {
+    /// Every pod that the time line or a record names.
+    pub pods: Vec<PodLife<'a>>,
+    by_uid: HashMap<&'a str, PodAt>,
+    by_ip: HashMap<IpAddr, Vec<PodAt>>,
+    endpoints: HashMap<&'a str, EndpointHistory>,
+}
+
+impl<'a> Cluster<'a> {
+    /// The pod with that position.
+    pub fn pod(&self, at: PodAt) -> &PodLife<'a> {
+        &self.pods[at as usize]
+    }
+
+    /// The pod that a record names.
+    pub fn find(&self, pod: &PodRef) -> Option<PodAt> {
+        self.by_uid.get(pod.uid.as_str()).copied()
+    }
+
+    /// Makes sure that a pod which only a record names is there, too.
+    pub fn ensure(&mut self, pod: &'a PodRef, role: Option<Role>, ip: Option<IpAddr>) -> PodAt {
+        let at = self.position(&pod.uid, &pod.name);
+        let life = &mut self.pods[at as usize];
+        life.role = life.role.or(role);
+        life.ip = life.ip.or(ip);
+        at
+    }
+
+    /// The only pod that can have owned an address at that time. Two candidates are none.
+    pub fn owner_of(&self, ip: IpAddr, at_ns: u64) -> Option<PodAt> {
+        let mut found = None;
+        for at in self.by_ip.get(&ip)? {
+            let life = self.pod(*at);
+            let born = life.first_seen_ns.is_none_or(|ns| ns <= at_ns.saturating_add(WATCH_LAG_NS));
+            if !born {
+                continue;
+            }
+            // A pod that has gone keeps its address as a tombstone until another one gets it.
+            let better = match found {
+                None => true,
+                Some(other) => {
+                    let (other, this) = (self.pod(other), life);
+                    match (other.gone_ns.is_some_and(|ns| ns <= at_ns), this.gone_ns.is_some_and(|ns| ns <= at_ns)) {
+                        (true, false) => true,
+                        (false, true) => false,
+                        (true, true) => this.gone_ns > other.gone_ns,
+                        (false, false) => return None,
+                    }
+                }
+            };
+            if better {
+                found = Some(*at);
+            }
+        }
+        found
+    }
+
+    /// Endpoints of a Service.
+    pub fn endpoints_of(&self, service: &str) -> Option<&EndpointHistory> {
+        self.endpoints.get(service)
+    }
+
+    fn position(&mut self, uid: &'a str, name: &'a str) -> PodAt {
+        if let Some(at) = self.by_uid.get(uid) {
+            return *at;
+        }
+        let at = self.pods.len() as PodAt;
+        self.pods.push(PodLife::new(uid, name));
+        self.by_uid.insert(uid, at);
+        at
+    }
+}

@@ -1,0 +1,62 @@
+//! Everything that the steps after the join read.
+
+use super::clock::WallClock;
+use super::cluster::{Cluster, PodAt};
+use super::join::{Attempt, Front, Join};
+use super::seen::{Conn, Exch, Seen};
+use crate::raw::{ClientRequest, RawRun};
+
+/// One run, joined.
+pub struct Context<'r, 'a> {
+    /// The raw run.
+    pub raw: &'a RawRun,
+    /// The client's requests in order of `seq`.
+    pub client: &'r [&'a ClientRequest],
+    /// Records.
+    pub seen: &'r Seen<'a>,
+    /// Pods and endpoints.
+    pub cluster: &'r Cluster<'a>,
+    /// What belongs together.
+    pub join: &'r Join,
+    /// Wall clock.
+    pub clock: WallClock,
+    /// Largest error bound of all nodes' clocks. `None`: no node.
+    pub clock_error_ns: Option<u64>,
+}
+
+impl<'r, 'a> Context<'r, 'a> {
+    /// There are records of at least one node.
+    pub fn observed(&self) -> bool {
+        !self.raw.records.is_empty()
+    }
+
+    /// How far a request is known at the gateway.
+    pub fn front(&self, request: u32) -> &'r Front {
+        &self.join.front[request as usize]
+    }
+
+    /// Its exchange at the gateway.
+    pub fn front_exchange(&self, request: u32) -> Option<&'r Exch<'a>> {
+        self.front(request).exchange.map(|at| &self.seen.exchanges[at as usize])
+    }
+
+    /// An attempt's connection at the gateway.
+    pub fn conn(&self, attempt: &Attempt) -> Option<&'r Conn<'a>> {
+        attempt.conn.map(|at| &self.seen.conns[at as usize])
+    }
+
+    /// An attempt's exchange at the gateway.
+    pub fn exchange(&self, attempt: &Attempt) -> Option<&'r Exch<'a>> {
+        attempt.exchange.map(|at| &self.seen.exchanges[at as usize])
+    }
+
+    /// An attempt's exchange at the pod.
+    pub fn pod_exchange(&self, attempt: &Attempt) -> Option<&'r Exch<'a>> {
+        attempt.pod_exchange.map(|at| &self.seen.exchanges[at as usize])
+    }
+
+    /// Name of a pod.
+    pub fn pod_name(&self, pod: PodAt) -> &'a str {
+        self.cluster.pod(pod).name
+    }
+}

@@ -1,0 +1,128 @@
+//! Where the time of a success goes: stretches that together are the client's latency.
+
+use super::context::Context;
+use super::distribution::Distribution;
+use super::ledger::start_ns;
+use super::limits::CLOCK_SLACK_NS;
+use super::seen::{Conn, Exch};
+use crate::report::schema::HopReport;
+
+/// A stretch of the way, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stretch {
+    WaitingToSend,
+    ConnectToGateway,
+    ClientToGateway,
+    QueuedAtGateway,
+    Gateway,
+    EarlierAttempts,
+    ConnectToPod,
+    GatewayWrite,
+    GatewayToPod,
+    QueuedAtPod,
+    Pod,
+    PodToGateway,
+    GatewayReturn,
+    GatewayToClient,
+}
+
+impl Stretch {
+    const ALL: [(Self, &'static str, &'static str); 14] = [
+        (Self::WaitingToSend, "waiting_to_send", "due → sent, when no worker was free"),
+        (Self::ConnectToGateway, "connect_to_gateway", "sent → client's connection established at the gateway"),
+        (
+            Self::ClientToGateway,
+            "client_to_gateway",
+            "connection (or, on a kept one, sent) → request at the gateway's socket",
+        ),
+        (Self::QueuedAtGateway, "queued_at_gateway", "at the gateway's socket → read by the gateway"),
+        (Self::Gateway, "gateway", "read by the gateway → pod dialled (or, on a kept connection, request written)"),
+        (Self::EarlierAttempts, "earlier_attempts", "first pod dialled → the last one dialled"),
+        (Self::ConnectToPod, "connect_to_pod", "pod dialled → connection established"),
+        (Self::GatewayWrite, "gateway_write", "connection established → request written to the pod"),
+        (Self::GatewayToPod, "gateway_to_pod", "request written → at the pod's socket"),
+        (Self::QueuedAtPod, "queued_at_pod", "at the pod's socket → read by the pod"),
+        (Self::Pod, "pod", "read by the pod → last byte of its answer"),
+        (Self::PodToGateway, "pod_to_gateway", "last byte of the pod's answer → at the gateway's socket"),
+        (Self::GatewayReturn, "gateway_return", "answer at the gateway → last byte written to the client"),
+        (Self::GatewayToClient, "gateway_to_client", "written to the client → read by the client"),
+    ];
+
+    /// Name in the report.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// One request's way. `None`: it was not seen at the gateway, or its moments are out of order.
+pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<(Stretch, u64)>> {
+    let client = ctx.client[request as usize];
+    let front = ctx.front_exchange(request)?;
+    let attempt = ctx.join.decisive(request);
+    let exchange = attempt.and_then(|attempt| ctx.exchange(attempt));
+    let at_pod = attempt.and_then(|attempt| ctx.pod_exchange(attempt));
+    let fresh = attempt.and_then(|attempt| ctx.conn(attempt)).filter(|_| exchange.is_some_and(|e| !e.raw.reused));
+    let first = ctx.join.attempts_of(request).next().filter(|_| ctx.join.attempts_of(request).len() > 1);
+    let front_conn = ctx.front(request).conn.map(|at| &ctx.seen.conns[at as usize]);
+    let new_front = front_conn.map(Conn::opened_ns).filter(|ns| *ns > client.sent_ns && front.raw.index == 0);
+    // Each moment ends the stretch that it names. A moment that was not measured adds its stretch to the next one.
+    let moments = [
+        (Stretch::WaitingToSend, Some(client.sent_ns)),
+        (Stretch::ConnectToGateway, new_front),
+        (Stretch::ClientToGateway, Some(front.request_start_ns())),
+        (Stretch::QueuedAtGateway, front.request_read_ns()),
+        (Stretch::Gateway, first.or(attempt).map(|attempt| attempt.start_ns)),
+        (Stretch::EarlierAttempts, first.and(attempt).map(|attempt| attempt.start_ns)),
+        (Stretch::ConnectToPod, fresh.and_then(Conn::established_ns)),
+        (Stretch::GatewayWrite, fresh.and(exchange).map(Exch::request_start_ns)),
+        (Stretch::GatewayToPod, at_pod.map(Exch::request_start_ns)),
+        (Stretch::QueuedAtPod, at_pod.and_then(Exch::request_read_ns)),
+        (Stretch::Pod, at_pod.and_then(Exch::response_end_ns)),
+        (Stretch::PodToGateway, exchange.and_then(Exch::response_end_ns)),
+        (Stretch::GatewayReturn, front.response_end_ns()),
+        (Stretch::GatewayToClient, Some(client.end_ns)),
+    ];
+    let slack_ns = CLOCK_SLACK_NS + ctx.clock_error_ns.unwrap_or(0);
+    let mut last_ns = start_ns(client);
+    let mut way = Vec::with_capacity(moments.len());
+    for (stretch, at_ns) in moments {
+        let Some(at_ns) = at_ns else { continue };
+        // The client's end is exact; nothing on the way may lie behind it.
+        let at_ns = if at_ns > client.end_ns && at_ns - client.end_ns <= slack_ns { client.end_ns } else { at_ns };
+        if at_ns + slack_ns < last_ns || at_ns > client.end_ns {
+            return None;
+        }
+        way.push((stretch, at_ns.saturating_sub(last_ns)));
+        last_ns = last_ns.max(at_ns);
+    }
+    Some(way)
+}
+
+/// Distributions of all stretches over the successes, and the successes whose way could not be measured.
+pub fn hops(ctx: &Context<'_, '_>) -> (Vec<HopReport>, u64) {
+    let mut distributions = [const { Distribution::new() }; Stretch::ALL.len()];
+    let mut unmeasured = 0;
+    for (position, _) in ctx.client.iter().enumerate().filter(|(_, client)| client.succeeded()) {
+        match stretches(ctx, position as u32) {
+            Some(way) => way.into_iter().for_each(|(stretch, ns)| distributions[stretch as usize].add_ns(ns)),
+            None => unmeasured += 1,
+        }
+    }
+    let optional = |stretch| matches!(stretch, Stretch::EarlierAttempts | Stretch::ConnectToGateway);
+    let reports = Stretch::ALL
+        .into_iter()
+        .map(|(stretch, name, from_to)| {
+            (
+                stretch,
+                HopReport {
+                    name: name.to_owned(),
+                    from_to: from_to.to_owned(),
+                    latency: distributions[stretch as usize].latency(),
+                },
+            )
+        })
+        .filter(|(stretch, report)| report.latency.is_some() || !optional(*stretch))
+        .map(|(_, report)| report)
+        .collect();
+    (reports, unmeasured)
+}

@@ -1,0 +1,105 @@
+//! Attempt ↔ the serving pod: by trace id and by the translated addresses, which must agree.
+
+use std::collections::HashMap;
+
+use observer::record::{Hop, NatSource};
+
+use super::{Attempt, Conflicts, Input};
+use crate::correlate::seen::Groups;
+
+/// Finds the pod's side of each attempt.
+pub fn join(input: &Input<'_, '_>, by_request: &Groups, attempts: &mut [Attempt], conflicts: &mut Conflicts) {
+    by_trace(input, by_request, attempts, conflicts);
+    by_address(input, attempts);
+    for attempt in attempts {
+        attempt.pod = pod_of(input, attempt, conflicts);
+    }
+}
+
+/// Gives each exchange seen at a pod to the attempt that it answers.
+fn by_trace(input: &Input<'_, '_>, by_request: &Groups, attempts: &mut [Attempt], conflicts: &mut Conflicts) {
+    let seen = input.seen;
+    for request in 0..input.client.len() as u32 {
+        for at_pod in seen.of_request(Hop::Pod, request) {
+            let pod_side = &seen.exchanges[*at_pod as usize];
+            let with_data = |at: &&u32| attempts[**at as usize].exchange.is_some();
+            let candidates = || by_request.of(request).iter().filter(with_data).copied();
+            let translated = |at: u32| {
+                let nat = seen.conns[attempts[at as usize].conn? as usize].raw.nat.as_ref()?;
+                Some(nat.source_seen == pod_side.raw.remote && nat.chosen == pod_side.raw.local)
+            };
+            // Without a translation, the last attempt written before the pod saw it.
+            let could_be = |at: &u32| {
+                let attempt = &attempts[*at as usize];
+                let seen_ns = pod_side.request_start_ns().saturating_add(input.clock_error_ns);
+                translated(*at).is_none() && attempt.pod_exchange.is_none() && attempt.start_ns <= seen_ns
+            };
+            let by_address = candidates().find(|at| translated(*at) == Some(true));
+            let by_time = || candidates().rfind(could_be);
+            let Some(chosen) = by_address.or_else(by_time).or_else(|| candidates().next_back()) else { continue };
+            if translated(chosen) == Some(false) {
+                // The trace id is in the bytes that the pod received: it decides, and the conflict is told.
+                conflicts.add(|| {
+                    format!(
+                        "request {}: its trace id arrived at {} from {}, where no attempt of the gateway was translated to",
+                        input.client[request as usize].seq, pod_side.raw.local, pod_side.raw.remote
+                    )
+                });
+            }
+            let attempt = &mut attempts[chosen as usize];
+            attempt.pod_exchange.get_or_insert(*at_pod);
+            attempt.pod_conn = attempt.pod_conn.or(seen.conn_position(pod_side.conn_id));
+        }
+    }
+}
+
+/// Established attempts that carried nothing still have a connection at the pod.
+fn by_address(input: &Input<'_, '_>, attempts: &mut [Attempt]) {
+    let seen = input.seen;
+    let mut wanted = HashMap::new();
+    for (position, attempt) in attempts.iter().enumerate().filter(|(_, attempt)| attempt.pod_conn.is_none()) {
+        let conn = attempt.conn.map(|at| &seen.conns[at as usize]);
+        if let Some((conn, nat)) = conn.and_then(|conn| Some((conn, conn.raw.nat.as_ref()?)))
+            && conn.raw.established_ns.is_some()
+        {
+            wanted.entry((nat.source_seen, nat.chosen)).or_insert_with(Vec::new).push((conn.opened_ns(), position));
+        }
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    for (at, pod_side) in seen.conns.iter().enumerate().filter(|(_, conn)| conn.raw.hop == Hop::Pod) {
+        let Some(candidates) = wanted.get(&(pod_side.raw.remote, pod_side.raw.local)) else { continue };
+        let opened_before =
+            |(opened_ns, _): &&(u64, usize)| *opened_ns <= pod_side.opened_ns().saturating_add(input.clock_error_ns);
+        if let Some((_, position)) = candidates.iter().rev().find(opened_before) {
+            attempts[*position].pod_conn = Some(at as u32);
+        }
+    }
+}
+
+/// The serving pod by its socket, else the owner of the address that the translation chose.
+fn pod_of(input: &Input<'_, '_>, attempt: &Attempt, conflicts: &mut Conflicts) -> Option<u32> {
+    let seen = input.seen;
+    let conn = attempt.conn.map(|at| &seen.conns[at as usize]);
+    let nat = conn.and_then(|conn| conn.raw.nat.as_ref());
+    let chosen = nat.and_then(|nat| nat.pod.as_ref());
+    let socket = attempt
+        .pod_exchange
+        .and_then(|at| seen.exchanges[at as usize].raw.pod.as_ref())
+        .or_else(|| attempt.pod_conn.and_then(|at| seen.conns[at as usize].raw.pod.as_ref()));
+    if let (Some(chosen), Some(socket)) = (chosen, socket)
+        && chosen.uid != socket.uid
+        // An old entry leads to whoever has the address by now: two pods, and no contradiction.
+        && nat.is_some_and(|nat| nat.source != NatSource::Reused)
+    {
+        conflicts.add(|| {
+            format!(
+                "request {}: translated to pod {}, but received by pod {}",
+                input.client[attempt.request as usize].seq, chosen.name, socket.name
+            )
+        });
+    }
+    let known = socket.or(chosen).and_then(|pod| input.cluster.find(pod));
+    known.or_else(|| input.cluster.owner_of(nat?.chosen.ip(), attempt.start_ns))
+}

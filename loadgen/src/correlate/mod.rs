@@ -1,0 +1,163 @@
+//! Raw files → report: a pure function. No socket, no clock, no file; the same input gives the same report.
+//!
+//! The order of work: put everything on one clock and index it ([`seen`], [`cluster`]), find what belongs together
+//! ([`join`]), decide why requests failed ([`cause`]), and only then sum up.
+
+mod balance;
+mod cause;
+mod chain;
+mod clock;
+mod cluster;
+mod completeness;
+mod context;
+mod distribution;
+mod failures;
+mod hops;
+mod join;
+mod ledger;
+mod limits;
+mod pods;
+mod seen;
+mod slow;
+mod timeline;
+mod verdict;
+mod warnings;
+
+use observer::record::{Hop, Record};
+
+use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
+use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
+use clock::WallClock;
+use cluster::{Cluster, Role};
+use context::Context;
+use join::{Input, Join};
+use seen::Seen;
+
+/// Makes the report of a run. Thresholds are not part of the raw files: see [`crate::report::threshold`].
+pub fn correlate(raw: &RawRun) -> Report {
+    let client = in_order(&raw.client);
+    let mut timeline: Vec<&TimelineEntry> = raw.timeline.iter().collect();
+    timeline.sort_by_key(|entry| entry.at_ns);
+    let mut cluster = Cluster::from_timeline(&timeline, &raw.run.config);
+    add_pods_of_records(&mut cluster, raw);
+    let seen = Seen::index(raw, &client);
+    let clock_error_ns = raw.observers.iter().map(|file| file.clock.error_bound_ns).max();
+    let join = Join::new(&Input {
+        run: &raw.run,
+        client: &client,
+        seen: &seen,
+        cluster: &cluster,
+        clock_error_ns: clock_error_ns.unwrap_or(0),
+    });
+    let clock = WallClock::of(&raw.run);
+    let ctx = Context { raw, client: &client, seen: &seen, cluster: &cluster, join: &join, clock, clock_error_ns };
+    assemble(&ctx, &timeline)
+}
+
+fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
+    let run = &ctx.raw.run;
+    let moments = chain::kernel_moments(ctx);
+    let failed = failures::failures(ctx, &moments);
+    let ledger = ledger::ledger(ctx, &failed);
+    let deletions = failures::deletions(ctx, &moments, &failed);
+    let timeline = timeline::items(timeline, run, ctx.clock);
+    let (hops, ways_unmeasured) = hops::hops(ctx);
+    let completeness = completeness::completeness(ctx, &failed);
+    let pods = pods::pods(ctx, &failed);
+    let verdicts = {
+        let failures: Vec<_> = failed.iter().map(|failed| &failed.failure).collect();
+        let findings = verdict::Findings { ledger: &ledger, failures: &failures, deletions: &deletions };
+        verdict::verdicts(ctx, &findings)
+    };
+    let warnings = warnings::warnings(ctx, &ledger, &completeness, ways_unmeasured);
+    Report {
+        schema_version: SCHEMA_VERSION,
+        tool: format!("podwitness {}", run.tool_version),
+        experiment: run.experiment.clone(),
+        run: run_info(ctx),
+        environment: run.environment.clone(),
+        config: run.config.clone(),
+        latency: ledger::latency(ctx.client),
+        balance: balance::balance(ctx),
+        slow: slow::slowest(ctx),
+        observer_cost: completeness::observer_cost(ctx),
+        ledger,
+        completeness,
+        hops,
+        pods,
+        deletions,
+        failures: failed.into_iter().map(|failed| failed.failure).collect(),
+        timeline,
+        verdicts,
+        thresholds: Vec::new(),
+        warnings,
+    }
+}
+
+fn run_info(ctx: &Context<'_, '_>) -> RunInfo {
+    let run = &ctx.raw.run;
+    let ended_by = match run.ended_by {
+        EndedBy::Schedule => "schedule",
+        EndedBy::Interrupt => "interrupt",
+        EndedBy::Error => "error",
+    };
+    let records_whole = ctx.raw.observers.iter().all(|file| file.records_end.is_some());
+    RunInfo {
+        id: run.id.clone(),
+        started_at: ctx.clock.rfc3339(run.started_ns),
+        started_ns: run.started_ns,
+        ended_at: ctx.clock.rfc3339(run.ended_ns),
+        ended_ns: run.ended_ns,
+        ended_by: ended_by.to_owned(),
+        complete: run.ended_by == EndedBy::Schedule
+            && ctx.raw.warnings.is_empty()
+            && records_whole
+            && run.client_records_dropped == 0
+            && ctx.client.len() as u64 == run.sent,
+    }
+}
+
+/// In order of `seq`; a second record of one number would count a request twice.
+fn in_order(client: &[ClientRequest]) -> Vec<&ClientRequest> {
+    let mut ordered: Vec<&ClientRequest> = client.iter().collect();
+    ordered.sort_by_key(|request| request.seq);
+    ordered.dedup_by_key(|request| request.seq);
+    ordered
+}
+
+/// Pods that the watch did not tell of, but a record does.
+fn add_pods_of_records<'a>(cluster: &mut Cluster<'a>, raw: &'a RawRun) {
+    for record in raw.records.iter().flat_map(|(_, records)| records) {
+        match record {
+            Record::Connection(conn) => {
+                let role = role_of_socket(conn.hop);
+                if let Some(pod) = &conn.pod {
+                    cluster.ensure(pod, role, role.map(|_| conn.local.ip()));
+                }
+                if let Some((pod, nat)) = conn.nat.as_ref().and_then(|nat| Some((nat.pod.as_ref()?, nat))) {
+                    let role = (conn.hop == Hop::Upstream).then_some(Role::Upstream);
+                    cluster.ensure(pod, role, Some(nat.chosen.ip()));
+                }
+            }
+            Record::Exchange(exchange) => {
+                let role = role_of_socket(exchange.hop);
+                if let Some(pod) = &exchange.pod {
+                    cluster.ensure(pod, role, role.map(|_| exchange.local.ip()));
+                }
+            }
+            Record::Translation(translation) => {
+                if let Some(pod) = &translation.nat.pod {
+                    cluster.ensure(pod, Some(Role::Gateway), Some(translation.nat.chosen.ip()));
+                }
+            }
+        }
+    }
+}
+
+fn role_of_socket(hop: Hop) -> Option<Role> {
+    match hop {
+        Hop::Front | Hop::Upstream => Some(Role::Gateway),
+        Hop::Pod => Some(Role::Upstream),
+        Hop::Other => None,
+    }
+}

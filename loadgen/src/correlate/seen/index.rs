@@ -1,0 +1,152 @@
+//! The index over all records of a run.
+
+use std::collections::{BTreeMap, HashMap};
+
+use observer::record::{Hop, Record, SocketCall};
+
+use super::views::Offset;
+use super::{Conn, Exch, Groups, Trans};
+use crate::raw::{ClientRequest, RawRun};
+
+/// All records, on one clock, in an order that does not depend on the order of the files.
+pub struct Seen<'a> {
+    /// Connections by time.
+    pub conns: Vec<Conn<'a>>,
+    /// Exchanges by time.
+    pub exchanges: Vec<Exch<'a>>,
+    /// Translations by time.
+    pub translations: Vec<Trans<'a>>,
+    /// Nodes without a known clock offset: their times are taken as ours.
+    pub nodes_without_clock: Vec<&'a str>,
+    ids: HashMap<(u16, u64), u32>,
+    conn_of_id: Vec<Option<u32>>,
+    exchanges_of_id: Groups,
+    front: Groups,
+    upstream: Groups,
+    pod: Groups,
+}
+
+impl<'a> Seen<'a> {
+    /// Indexes the records of `raw`; `client` is the list that positions refer to, in order of `seq`.
+    pub fn index(raw: &'a RawRun, client: &[&ClientRequest]) -> Self {
+        let offsets: HashMap<&str, i64> =
+            raw.observers.iter().map(|file| (file.node.as_str(), file.clock.offset_ns)).collect();
+        // By name, so that the order of the files plays no part.
+        let mut nodes: BTreeMap<&str, Vec<&'a [Record]>> = BTreeMap::new();
+        for (node, records) in &raw.records {
+            nodes.entry(node).or_default().push(records);
+        }
+        let nodes_without_clock = nodes.keys().copied().filter(|node| !offsets.contains_key(node)).collect();
+
+        let mut ids = HashMap::new();
+        let (mut conns, mut exchanges, mut translations) = (Vec::new(), Vec::new(), Vec::new());
+        for (position, (name, files)) in nodes.iter().enumerate() {
+            let (node, offset) = (position as u16, Offset(offsets.get(name).copied().unwrap_or(0)));
+            let mut id_of = |cookie: u64| {
+                let next = ids.len() as u32;
+                *ids.entry((node, cookie)).or_insert(next)
+            };
+            for record in files.iter().copied().flatten() {
+                match record {
+                    Record::Connection(raw) => conns.push(Conn { raw, node, id: id_of(raw.conn), offset }),
+                    Record::Exchange(exchange) => exchanges.push(Exch {
+                        raw: exchange,
+                        node,
+                        conn_id: id_of(exchange.conn),
+                        request: exchange.trace_id.as_deref().and_then(|id| position_of(id, &raw.run.id, client)),
+                        offset,
+                    }),
+                    Record::Translation(raw) => translations.push(Trans { raw, offset }),
+                }
+            }
+        }
+        conns.sort_by_key(|conn| (conn.opened_ns(), conn.node, conn.raw.conn));
+        exchanges.sort_by_key(|exchange| {
+            (exchange.request_start_ns(), exchange.node, exchange.raw.conn, exchange.raw.index)
+        });
+        translations.sort_by_key(|translation| {
+            (translation.created_ns(), translation.raw.client, translation.raw.nat.source_seen)
+        });
+
+        let mut conn_of_id = vec![None; ids.len()];
+        for (position, conn) in conns.iter().enumerate() {
+            conn_of_id[conn.id as usize].get_or_insert(position as u32);
+        }
+        let exchanges_of_id = Groups::new(ids.len(), exchanges.iter().enumerate().map(|(i, e)| (e.conn_id, i as u32)));
+        let at_hop = |hop: Hop| {
+            let pairs = exchanges.iter().enumerate().filter(move |(_, e)| e.raw.hop == hop);
+            Groups::new(client.len(), pairs.filter_map(|(i, e)| Some((e.request?, i as u32))))
+        };
+        let (front, upstream, pod) = (at_hop(Hop::Front), at_hop(Hop::Upstream), at_hop(Hop::Pod));
+        Self {
+            conns,
+            exchanges,
+            translations,
+            nodes_without_clock,
+            ids,
+            conn_of_id,
+            exchanges_of_id,
+            front,
+            upstream,
+            pod,
+        }
+    }
+
+    /// Exchanges of one client's request at one hop, by time.
+    pub fn of_request(&self, hop: Hop, request: u32) -> &[u32] {
+        match hop {
+            Hop::Front => self.front.of(request),
+            Hop::Upstream => self.upstream.of(request),
+            Hop::Pod => self.pod.of(request),
+            Hop::Other => &[],
+        }
+    }
+
+    /// Connection with that number.
+    pub fn conn_position(&self, id: u32) -> Option<u32> {
+        self.conn_of_id[id as usize]
+    }
+
+    /// Exchanges on a connection, by time.
+    pub fn on_conn(&self, id: u32) -> &[u32] {
+        self.exchanges_of_id.of(id)
+    }
+
+    /// Number of the connection on which a call was made.
+    pub fn conn_id_of_call(&self, node: u16, call: &SocketCall) -> Option<u32> {
+        self.ids.get(&(node, call.conn)).copied()
+    }
+
+    /// Exchange that a call belongs to.
+    pub fn exchange_of_call(&self, node: u16, call: &SocketCall) -> Option<u32> {
+        let on_conn = self.on_conn(self.conn_id_of_call(node, call)?);
+        let matches = |position: &&u32| {
+            let raw = self.exchanges[**position as usize].raw;
+            match call.exchange {
+                Some(index) => raw.index == index,
+                // Both times are the same node's.
+                None => raw.request_start_ns <= call.at_ns,
+            }
+        };
+        match call.exchange {
+            Some(_) => on_conn.iter().find(matches).copied(),
+            None => on_conn.iter().rev().find(matches).copied(),
+        }
+    }
+
+    /// Hop of a connection, also when only its exchanges were recorded.
+    pub fn hop_of_conn(&self, id: u32) -> Option<Hop> {
+        match self.conn_position(id) {
+            Some(position) => Some(self.conns[position as usize].raw.hop),
+            None => self.on_conn(id).first().map(|position| self.exchanges[*position as usize].raw.hop),
+        }
+    }
+}
+
+/// Position of the request that a trace id of this run names.
+fn position_of(trace_id: &str, run_id: &str, client: &[&ClientRequest]) -> Option<u32> {
+    let seq = u64::from_str_radix(trace_id.strip_prefix(run_id).filter(|rest| rest.len() == 16)?, 16).ok()?;
+    let dense = usize::try_from(seq).ok().filter(|at| client.get(*at).is_some_and(|request| request.seq == seq));
+    let position = dense.or_else(|| client.binary_search_by_key(&seq, |request| request.seq).ok())?;
+    u32::try_from(position).ok()
+}

@@ -1,0 +1,109 @@
+//! The slowest successes, explained like failures.
+
+use std::cmp::Reverse;
+
+use super::context::Context;
+use super::hops::{Stretch, stretches};
+use super::ledger::start_ns;
+use super::limits::SLOWEST;
+use crate::report::schema::{SlowCause, SlowRequest};
+
+/// A SYN is repeated after one second; nothing faster is one.
+const SYN_TIMEOUT_NS: u64 = 900_000_000;
+
+/// The slowest successes, the slowest first.
+pub fn slowest(ctx: &Context<'_, '_>) -> Vec<SlowRequest> {
+    let mut by_latency: Vec<(Reverse<u64>, u32)> = ctx
+        .client
+        .iter()
+        .enumerate()
+        .filter(|(_, client)| client.succeeded())
+        .map(|(position, client)| (Reverse(client.end_ns.saturating_sub(start_ns(client))), position as u32))
+        .collect();
+    if by_latency.len() > SLOWEST {
+        by_latency.select_nth_unstable(SLOWEST);
+        by_latency.truncate(SLOWEST);
+    }
+    by_latency.sort_unstable();
+    by_latency.into_iter().map(|(Reverse(latency_ns), request)| explain(ctx, request, latency_ns)).collect()
+}
+
+fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest {
+    let client = ctx.client[request as usize];
+    let way = stretches(ctx, request);
+    // Of equally long stretches the earlier one.
+    let longest = way.as_ref().and_then(|way| way.iter().copied().max_by_key(|(stretch, ns)| (*ns, Reverse(*stretch))));
+    let attempt = ctx.join.decisive(request);
+    let pod = attempt.and_then(|attempt| attempt.pod).map(|pod| ctx.pod_name(pod));
+    let (cause, why) = match longest {
+        None => (SlowCause::Unknown, "its way was not measured".to_owned()),
+        Some((stretch, ns)) if ns * 2 < latency_ns => {
+            (SlowCause::Unknown, format!("no single part stands out; the longest is {}", stretch.name()))
+        }
+        Some((stretch, ns)) => cause_of(ctx, request, stretch, ns),
+    };
+    let share = longest.map_or(String::new(), |(stretch, ns)| {
+        format!("{:.1} ms of {:.1} ms in {}: ", ns as f64 / 1e6, latency_ns as f64 / 1e6, stretch.name())
+    });
+    SlowRequest {
+        trace_id: client.trace_id.clone(),
+        seq: client.seq,
+        latency_us: (latency_ns + 500) / 1_000,
+        slowest_hop: longest.map(|(stretch, _)| stretch.name().to_owned()),
+        slowest_hop_us: longest.map(|(_, ns)| (ns + 500) / 1_000),
+        cause,
+        pod: pod.map(ToOwned::to_owned),
+        explanation: format!("{share}{why}"),
+    }
+}
+
+fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (SlowCause, String) {
+    let attempt = ctx.join.decisive(request);
+    let conn = attempt.and_then(|attempt| ctx.conn(attempt));
+    let pod = attempt.and_then(|attempt| attempt.pod);
+    let name = pod.map_or("an unknown pod", |pod| ctx.pod_name(pod));
+    match stretch {
+        Stretch::WaitingToSend => (SlowCause::LateSender, "no worker of the load generator was free".to_owned()),
+        Stretch::EarlierAttempts => {
+            let attempts = ctx.join.attempts_of(request).len();
+            (SlowCause::Retried, format!("{attempts} attempts were made, only the last one succeeded"))
+        }
+        Stretch::ConnectToPod => match conn.map_or(0, |conn| conn.raw.syn_retransmits) {
+            0 => (SlowCause::Unknown, format!("the connection to {name} took long, without a repeated SYN")),
+            n => (SlowCause::SynRetransmit, format!("the SYN to {name} had to be sent {} times", n + 1)),
+        },
+        Stretch::ConnectToGateway if syn_repeated(ctx, request, ns) => {
+            (SlowCause::SynRetransmit, "the client's SYN to the gateway had to be sent again".to_owned())
+        }
+        Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "the gateway did not read it sooner".to_owned()),
+        Stretch::QueuedAtPod | Stretch::Pod => {
+            if let Some(us) = throttled_us(ctx, request) {
+                return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {us} µs at that time"));
+            }
+            match stretch {
+                Stretch::QueuedAtPod => (SlowCause::QueuedAtPod, format!("{name} did not read it sooner")),
+                _ => (SlowCause::SlowPod, format!("{name} took that long to answer")),
+            }
+        }
+        other => (SlowCause::Unknown, format!("nothing that was measured explains the time in {}", other.name())),
+    }
+}
+
+/// The node knew of the client's connection at once, but the gateway only a SYN timeout later.
+fn syn_repeated(ctx: &Context<'_, '_>, request: u32, ns: u64) -> bool {
+    let front = ctx.front(request);
+    let created_ns = front.translation.map(|at| ctx.seen.translations[at as usize].created_ns());
+    let opened_ns = front.conn.map(|at| ctx.seen.conns[at as usize].opened_ns());
+    ns >= SYN_TIMEOUT_NS
+        && created_ns.zip(opened_ns).is_some_and(|(created, opened)| opened.saturating_sub(created) >= SYN_TIMEOUT_NS)
+}
+
+/// Throttled time of the pod between the readings around the request.
+fn throttled_us(ctx: &Context<'_, '_>, request: u32) -> Option<u64> {
+    let attempt = ctx.join.decisive(request)?;
+    let life = ctx.cluster.pod(attempt.pod?);
+    let end_ns = ctx.client[request as usize].end_ns;
+    let before = life.throttled_us.iter().rev().find(|(ns, _)| *ns <= attempt.start_ns)?.1;
+    let after = life.throttled_us.iter().find(|(ns, _)| *ns >= end_ns)?.1;
+    after.checked_sub(before).filter(|us| *us > 0)
+}

@@ -1,0 +1,59 @@
+//! Q8.1: when a pod was deleted during continuous requests, did any fail, and why (not)?
+
+use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
+use super::rollout::{hook_advice, propagation_figures};
+use super::{Findings, Hook, Propagation, hook};
+use crate::correlate::context::Context;
+use crate::report::schema::{Source, Verdict};
+
+/// The answer.
+pub fn q8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
+    let propagation = Propagation::of(findings.deletions);
+    let mut verdict = Verdict {
+        question: "Q8.1".to_owned(),
+        claim: None,
+        source: Source::Measured,
+        evidence: ledger_figures(findings),
+        advice: Vec::new(),
+        not_measured: Vec::new(),
+    };
+    verdict.evidence.extend(propagation_figures(propagation));
+    if findings.deletions.is_empty() {
+        verdict.not_measured.push("no pod was seen to be deleted during this run".to_owned());
+        return verdict;
+    }
+    if !ctx.observed() {
+        verdict.not_measured.push("pods and causes: there are no records of an observer".to_owned());
+    }
+    let deleted = findings.deletions.len();
+    let pods_deleted = if deleted == 1 { "1 pod was".to_owned() } else { format!("{deleted} pods were") };
+    let losses = failed_of_sent(findings);
+    verdict.claim = Some(if findings.ledger.failed == 0 {
+        format!("No: {pods_deleted} deleted, and {losses}. {}", why_nothing_failed(ctx, propagation))
+    } else {
+        let when = window_ms(findings.failures).map_or(String::new(), |(first, last)| {
+            format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of the pod.")
+        });
+        verdict.advice = hook_advice(ctx, findings, propagation);
+        format!(
+            "Yes: {pods_deleted} deleted, and {losses}: {}. Pods: {}.{when} The deletion stops the pod and takes it out of the Service at the same time, in no fixed order: until the node's rules have followed, new connections are still sent to it.",
+            causes(findings),
+            pods(findings)
+        )
+    });
+    verdict
+}
+
+fn why_nothing_failed(ctx: &Context<'_, '_>, propagation: Propagation) -> String {
+    let last = propagation.last_new_connection_ms.map_or(String::new(), |ms| {
+        format!(" New connections were still sent to it until {ms:.0} ms after its deletion, and it answered them.")
+    });
+    match hook(ctx) {
+        Some(Hook::Sleep(seconds)) => {
+            format!("preStop.sleep of {seconds} s kept the pod serving until the node's rules had followed.{last}")
+        }
+        _ => format!(
+            "The pod went on serving until no new connection was sent to it, or none was sent in the gap.{last} That is luck or a server that ignores SIGTERM, not a guarantee."
+        ),
+    }
+}

@@ -1,0 +1,37 @@
+//! The report as text for a terminal: answers first, then what they stand on.
+
+mod sections;
+mod style;
+mod tables;
+
+pub use style::{Style, escape};
+
+use super::schema::Report;
+
+/// Writes the whole summary. Nothing of it is needed to read `report.json`.
+pub fn summary(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    for section in [
+        sections::heading(report, style),
+        sections::thresholds(report, style),
+        sections::answers(report, style),
+        sections::ledger(report, style),
+        tables::causes(report, style),
+        tables::pods(report, style),
+        tables::ends(report, style),
+        tables::hops(report, style),
+        tables::slow(report, style),
+        tables::timeline(report, style),
+        sections::completeness(report, style),
+        sections::warnings(report, style),
+    ]
+    .into_iter()
+    .filter(|section| !section.is_empty())
+    {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&section);
+    }
+    out
+}

@@ -1,0 +1,227 @@
+//! The parts that are tables.
+
+use std::collections::BTreeMap;
+
+use super::style::{Style, escape, lines};
+use crate::report::schema::{Cause, ChainStep, Failure, Latency, Report};
+
+/// Entries of the time line that are shown; all are in `report.json`.
+const TIMELINE_ROWS: usize = 40;
+
+pub fn causes(report: &Report, style: Style) -> String {
+    if report.failures.is_empty() {
+        return String::new();
+    }
+    let mut by_cause: BTreeMap<Cause, Vec<&Failure>> = BTreeMap::new();
+    for failure in &report.failures {
+        by_cause.entry(failure.cause).or_default().push(failure);
+    }
+    let mut table = style.table(&["cause", "requests", "at the client", "joined by", "after deletion", "pods"]);
+    for (cause, failures) in by_cause {
+        table.add_row([
+            cause.name().to_owned(),
+            failures.len().to_string(),
+            counted(failures.iter().map(|failure| failure.outcome.as_str())),
+            counted(failures.iter().map(|failure| failure.joined_by.map_or("none", |way| way.name()))),
+            window(&failures),
+            counted(failures.iter().map(|failure| failure.pod.as_deref().unwrap_or("unknown"))),
+        ]);
+    }
+    style.title("Failures by cause") + &lines(&table)
+}
+
+/// "a × 3, b × 1", most first.
+fn counted<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_insert(0) += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(value, n)| (std::cmp::Reverse(*n), *value));
+    let words: Vec<String> = counts.iter().map(|(value, n)| format!("{} × {n}", escape(value))).collect();
+    words.join(", ")
+}
+
+fn window(failures: &[&Failure]) -> String {
+    let after = || failures.iter().filter_map(|failure| failure.after_deletion_ms);
+    match (after().reduce(f64::min), after().reduce(f64::max)) {
+        (Some(first), Some(last)) => format!("{first:.0} … {last:.0} ms"),
+        _ => "–".to_owned(),
+    }
+}
+
+pub fn pods(report: &Report, style: Style) -> String {
+    if report.pods.is_empty() {
+        return String::new();
+    }
+    let mut table = style.table(&[
+        "role",
+        "pod",
+        "version",
+        "requests",
+        "failed",
+        "conns",
+        "share",
+        "p50",
+        "p99",
+        "max",
+        "service p50",
+    ]);
+    let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), |value| value.to_string());
+    for pod in &report.pods {
+        table.add_row([
+            pod.role.clone(),
+            escape(&pod.name),
+            escape(pod.version.as_deref().or(pod.revision.as_deref()).unwrap_or("–")),
+            pod.requests.to_string(),
+            pod.failed.to_string(),
+            number(pod.connections),
+            pod.share_ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0)),
+            us(pod.latency_us.as_ref().map(|latency| latency.p50_us)),
+            us(pod.latency_us.as_ref().map(|latency| latency.p99_us)),
+            us(pod.latency_us.as_ref().map(|latency| latency.max_us)),
+            us(pod.service_time_us.as_ref().map(|latency| latency.p50_us)),
+        ]);
+    }
+    let mut out = style.title("Pods") + &lines(&table);
+    if let Some(balance) = &report.balance {
+        out.push_str(&style.paragraph("  spread: ", &format!("{}: {}", balance.pattern, balance.explanation)));
+    }
+    out
+}
+
+pub fn ends(report: &Report, style: Style) -> String {
+    if report.deletions.is_empty() {
+        return String::new();
+    }
+    let mut table = style.table(&[
+        "pod",
+        "begins with",
+        "terminating",
+        "endpoint out",
+        "last new conn",
+        "refused from",
+        "unanswered from",
+        "last byte",
+        "gone",
+        "lost",
+    ]);
+    for deletion in &report.deletions {
+        let after = |step: &str| {
+            let found = deletion.chain.iter().find(|found| found.step == step).and_then(|found| found.after_ms);
+            found.map_or_else(|| "–".to_owned(), |ms| format!("{ms:+.0} ms"))
+        };
+        let begins = deletion.chain.iter().find(|step| step.at_ns.is_some()).map_or("–", ChainStep::in_short);
+        table.add_row([
+            escape(&deletion.pod),
+            begins.to_owned(),
+            after("terminating_seen"),
+            after("endpoint_removed"),
+            after("last_new_connection"),
+            after("listener_gone"),
+            after("address_gone"),
+            after("last_byte"),
+            after("pod_gone"),
+            deletion.failed.to_string(),
+        ]);
+    }
+    let mut out = style.title("How pods ended (times since the first sign; – is not measured, or did not happen)");
+    out.push_str(&lines(&table));
+    let mut hooks: BTreeMap<&str, u64> = BTreeMap::new();
+    for message in report.deletions.iter().filter_map(|deletion| deletion.hook_failed.as_deref()) {
+        *hooks.entry(message).or_insert(0) += 1;
+    }
+    if let Some((message, _)) = hooks.first_key_value() {
+        let n: u64 = hooks.values().sum();
+        out.push_str(&style.paragraph("  FailedPreStopHook ", &format!("× {n}: {}", escape(message))));
+    }
+    out
+}
+
+impl ChainStep {
+    fn in_short(&self) -> &'static str {
+        match self.step.as_str() {
+            "deletion_requested" => "our request",
+            "terminating_seen" => "watch",
+            _ => "pod gone",
+        }
+    }
+}
+
+pub fn hops(report: &Report, style: Style) -> String {
+    let mut table = style.table(&["where the time goes", "p50", "p90", "p99", "p99.9", "max", "from → to"]);
+    let row = |name: &str, latency: Option<&Latency>, from_to: &str| {
+        let figure = |pick: fn(&Latency) -> u64| us(latency.map(pick));
+        [
+            name.to_owned(),
+            figure(|l| l.p50_us),
+            figure(|l| l.p90_us),
+            figure(|l| l.p99_us),
+            figure(|l| l.p999_us),
+            figure(|l| l.max_us),
+            from_to.to_owned(),
+        ]
+    };
+    table.add_row(row(
+        "total, from due",
+        report.latency.from_due.as_ref(),
+        "due (if no worker was free) or sent → answered",
+    ));
+    table.add_row(row("total, from sent", report.latency.from_sent.as_ref(), "sent → answered"));
+    for hop in &report.hops {
+        table.add_row(row(&format!("  {}", hop.name), hop.latency.as_ref(), &hop.from_to));
+    }
+    style.title("Latency of successes") + &lines(&table)
+}
+
+pub fn slow(report: &Report, style: Style) -> String {
+    let mut table = style.table(&["slowest successes", "latency", "cause", "pod", "why"]);
+    for slow in report.slow.iter().take(5) {
+        table.add_row([
+            format!("#{}", slow.seq),
+            us(Some(slow.latency_us)),
+            slow.cause.name().to_owned(),
+            escape(slow.pod.as_deref().unwrap_or("unknown")),
+            escape(&slow.explanation),
+        ]);
+    }
+    if report.slow.is_empty() { String::new() } else { lines(&table) }
+}
+
+pub fn timeline(report: &Report, style: Style) -> String {
+    if report.timeline.is_empty() {
+        return String::new();
+    }
+    // States that were there before the run are no changes.
+    let shown = report.timeline.iter().filter(|item| item.after_start_ms >= 0.0 || item.source == "action");
+    let mut table = style.table(&["time line", "what", "object", "details"]);
+    let mut left_out = 0;
+    for (row, item) in shown.enumerate() {
+        if row >= TIMELINE_ROWS {
+            left_out += 1;
+            continue;
+        }
+        let count = item.fields.get("count").filter(|count| *count != "1").map_or(String::new(), |n| format!(" × {n}"));
+        table.add_row([
+            format!("{:+.3} s", item.after_start_ms / 1_000.0),
+            escape(&item.kind) + &count,
+            escape(&item.object),
+            escape(&item.what),
+        ]);
+    }
+    let mut out = lines(&table);
+    if left_out > 0 {
+        out += &style.paragraph("  … ", &format!("and {left_out} more in report.json"));
+    }
+    out
+}
+
+/// Microseconds in the unit that reads best.
+fn us(value: Option<u64>) -> String {
+    match value {
+        None => "–".to_owned(),
+        Some(us) if us < 1_000 => format!("{us} µs"),
+        Some(us) if us < 1_000_000 => format!("{:.2} ms", us as f64 / 1e3),
+        Some(us) => format!("{:.3} s", us as f64 / 1e6),
+    }
+}

@@ -1,0 +1,110 @@
+//! The client got no answer.
+
+use loadgen::correlate::correlate;
+use loadgen::raw::ClientErrorKind;
+use loadgen::report::schema::{Cause, JoinedBy};
+use observer::record::Outcome;
+
+use super::{failure_of, is, says};
+use crate::synthetic::{World, pod_ref};
+
+#[test]
+fn refused_by_a_gateway_being_deleted() {
+    let mut world = World::new("rollout");
+    world.delete(500.0, "gw", 1_000.0);
+    let flow = world.flow(600.0, "a").errored(ClientErrorKind::ConnectRefused, 1).never_at_gateway();
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::GatewayTerminated, Some("gw"), Some(JoinedBy::Tuple));
+    says(&failure, "conntrack", "gateway pod gw");
+}
+
+#[test]
+fn refused_by_one_of_two_gateways_is_only_a_guess_by_time() {
+    let mut world = World::new("rollout");
+    world.pod(-1_000.0, "gw2", "api-gateway");
+    world.delete(500.0, "gw", 1_000.0);
+    world.delete(500.0, "gw2", 1_000.0);
+    let first = world.flow(600.0, "a").errored(ClientErrorKind::ConnectRefused, 1).never_at_gateway();
+    let mut second = world.flow(600.2, "a").errored(ClientErrorKind::ConnectRefused, 1).never_at_gateway();
+    second.translation.as_mut().unwrap().nat.pod = Some(pod_ref("gw2"));
+    world.add(first);
+    world.add(second);
+    let report = correlate(&world.finish());
+    // The second was sent after the first translation had been made, so only one can be its own.
+    assert_eq!(report.completeness.failures_joined_by["time_window"], 1);
+    assert_eq!(report.completeness.failures_joined_by["tuple"], 1);
+    assert_eq!(report.ledger.by_cause[&Cause::GatewayTerminated], 2);
+}
+
+#[test]
+fn refused_by_a_gateway_that_stays_is_unknown() {
+    let mut world = World::new("steady");
+    let flow = world.flow(600.0, "a").errored(ClientErrorKind::ConnectRefused, 1).never_at_gateway();
+    is(&failure_of(world, flow), Cause::Unknown, Some("gw"), Some(JoinedBy::Tuple));
+}
+
+#[test]
+fn an_answered_request_keeps_its_own_translation() {
+    // The refused request lies between two answered ones; theirs must not be taken for it.
+    let mut world = World::new("rollout");
+    world.delete(590.0, "gw", 1_000.0);
+    world.success(599.9, "a");
+    let flow = world.flow(600.0, "a").errored(ClientErrorKind::ConnectRefused, 1).never_at_gateway();
+    let made_ns = flow.translation.as_ref().unwrap().nat.created_ns;
+    world.success(600.1, "b");
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::GatewayTerminated, Some("gw"), Some(JoinedBy::Tuple));
+    let found = failure.evidence.iter().find(|fact| fact.source == "conntrack").unwrap();
+    assert_eq!(found.at_ns, made_ns);
+}
+
+#[test]
+fn reset_by_a_gateway_being_deleted() {
+    let mut world = World::new("rollout");
+    world.delete(500.0, "gw", 101.0);
+    let flow = world.flow(600.0, "a").errored(ClientErrorKind::Reset, 3);
+    is(&failure_of(world, flow), Cause::GatewayTerminated, Some("gw"), Some(JoinedBy::Trace));
+}
+
+#[test]
+fn no_endpoint_of_the_gateway() {
+    let mut world = World::new("steady");
+    world.no_endpoints(500.0, "api-gateway");
+    let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::ConnectRefused, 1).never_at_gateway();
+    flow.translation = None;
+    is(&failure_of(world, flow), Cause::NoReadyEndpoint, None, None);
+}
+
+#[test]
+fn the_client_gave_up() {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::Timeout, 2_000).never_at_gateway();
+    flow.translation = None;
+    is(&failure_of(world, flow), Cause::ClientTimeout, None, None);
+}
+
+#[test]
+fn the_client_gave_up_waiting_for_a_dead_address() {
+    // What it waited for is the cause, not its patience.
+    let mut world = World::new("pod-delete");
+    world.delete(100.0, "a", 300.0);
+    let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::Timeout, 2_000);
+    flow.last().failed(Outcome::Unanswered, 2_000);
+    is(&failure_of(world, flow), Cause::UnansweredPodIp, Some("a"), Some(JoinedBy::ThreadOrder));
+}
+
+#[test]
+fn without_an_observer_nothing_is_claimed() {
+    let mut world = World::new("pod-delete");
+    world.delete(500.0, "a", 1_000.0);
+    let flow = world.flow(600.0, "a").answered(502, 2);
+    world.add(flow);
+    let mut raw = world.finish();
+    raw.records.clear();
+    raw.observers.clear();
+    let report = correlate(&raw);
+    assert_eq!(report.failures[0].cause, Cause::Unknown);
+    assert_eq!(report.completeness.requests_seen_at_gateway, None);
+    assert_eq!(report.completeness.events_dropped, None);
+    assert!(report.warnings.iter().any(|warning| warning.contains("no records of an observer")));
+}

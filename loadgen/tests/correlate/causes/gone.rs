@@ -1,0 +1,144 @@
+//! The pod was gone, or on its way out.
+
+use loadgen::report::schema::{Cause, JoinedBy};
+use observer::record::{Close, NatSource, Outcome};
+
+use super::{failure_of, is, says};
+use crate::synthetic::World;
+
+const THREAD: Option<JoinedBy> = Some(JoinedBy::ThreadOrder);
+const TRACE: Option<JoinedBy> = Some(JoinedBy::Trace);
+
+#[test]
+fn refused_by_a_pod_being_deleted() {
+    let mut world = World::new("pod-delete");
+    world.delete(500.0, "a", 1_500.0);
+    world.event(520.0, "FailedPreStopHook", "a", "exec: \"/bin/sh\": no such file", 1);
+    let mut flow = world.flow(600.0, "a").answered(502, 2);
+    flow.last().failed(Outcome::Refused, 1);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::RefusedByTerminatedPod, Some("a"), THREAD);
+    says(&failure, "action", "asked to delete pod a");
+    says(&failure, "kernel", "pod a refused the connection");
+    says(&failure, "conntrack", "chose 10.244.0.11:5000");
+    says(&failure, "kubernetes", "FailedPreStopHook");
+    assert!((failure.after_deletion_ms.unwrap() - 100.6).abs() < 0.1);
+    assert_eq!(failure.chain.len(), 8);
+}
+
+#[test]
+fn refused_before_the_watch_told_us() {
+    // A rollout deletes: there is no request of ours, and the watch is a little late.
+    let mut world = World::new("rollout");
+    world.terminate(630.0, "a", 1_000.0);
+    let mut flow = world.flow(600.0, "a").answered(502, 2);
+    flow.last().failed(Outcome::Refused, 1);
+    is(&failure_of(world, flow), Cause::RefusedByTerminatedPod, Some("a"), THREAD);
+}
+
+#[test]
+fn refused_by_a_pod_deleted_much_later_is_unknown() {
+    let mut world = World::new("rollout");
+    world.terminate(5_000.0, "a", 1_000.0);
+    let mut flow = world.flow(600.0, "a").answered(502, 2);
+    flow.last().failed(Outcome::Refused, 1);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::Unknown, Some("a"), THREAD);
+    says(&failure, "client", "not proven: why a pod that was not being deleted refused");
+}
+
+#[test]
+fn refused_while_a_container_was_down() {
+    let mut world = World::new("steady");
+    world.container_ends(550.0, "a", "OOMKilled:137");
+    let mut flow = world.flow(600.0, "a").answered(502, 2);
+    flow.last().failed(Outcome::Refused, 1);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::RefusedByTerminatedPod, Some("a"), THREAD);
+    says(&failure, "kubernetes", "OOMKilled");
+}
+
+#[test]
+fn unanswered_by_the_address_of_a_pod_that_is_gone() {
+    let mut world = World::new("pod-delete");
+    world.delete(100.0, "a", 600.0);
+    let mut flow = world.flow(900.0, "a").answered(504, 1_003);
+    flow.last().failed(Outcome::Unanswered, 1_001);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::UnansweredPodIp, Some("a"), THREAD);
+    says(&failure, "kubernetes", "no longer a ready endpoint");
+}
+
+#[test]
+fn unanswered_through_an_old_entry() {
+    let mut world = World::new("pod-delete");
+    world.delete(100.0, "a", 600.0);
+    let mut flow = world.flow(9_000.0, "a").answered(504, 1_003);
+    flow.last().failed(Outcome::Unanswered, 1_001).source(NatSource::Reused);
+    flow.last().conn().nat.as_mut().unwrap().created_ns -= 8_000_000_000;
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::StaleNatEntry, Some("a"), THREAD);
+    says(&failure, "conntrack", "no rule was consulted");
+}
+
+#[test]
+fn an_old_entry_to_a_living_pod_is_not_stale() {
+    let world_with = |source| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(900.0, "a").answered(504, 1_003);
+        flow.last().failed(Outcome::Unanswered, 1_001).source(source);
+        failure_of(world, flow)
+    };
+    // The pod was ready all the time: its packets were lost, whichever entry sent them there.
+    is(&world_with(NatSource::Reused), Cause::NetworkLoss, Some("a"), THREAD);
+    is(&world_with(NatSource::New), Cause::NetworkLoss, Some("a"), THREAD);
+}
+
+#[test]
+fn unanswered_by_an_address_that_nobody_can_name_is_unknown() {
+    let mut world = World::new("pod-delete");
+    world.delete(100.0, "a", 600.0);
+    let mut flow = world.flow(900.0, "a").answered(504, 1_003);
+    flow.last().failed(Outcome::Unanswered, 1_001).conn().nat = None;
+    is(&failure_of(world, flow), Cause::Unknown, None, THREAD);
+}
+
+#[test]
+fn cut_by_a_pod_being_deleted() {
+    let mut world = World::new("pod-delete");
+    world.delete(590.0, "a", 100.0);
+    let mut flow = world.flow(600.0, "a").answered(502, 30);
+    flow.last().cut(Close::ResetRemote, 25);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::CutInFlight, Some("a"), TRACE);
+    says(&failure, "kernel", "pod a read the request");
+    says(&failure, "kernel", "the pod's side reset the connection");
+}
+
+#[test]
+fn cut_by_a_pod_that_stays_is_unknown() {
+    let mut world = World::new("pod-delete");
+    world.delete(590.0, "b", 100.0);
+    let mut flow = world.flow(600.0, "a").answered(502, 30);
+    flow.last().cut(Close::FinRemote, 25);
+    is(&failure_of(world, flow), Cause::Unknown, Some("a"), TRACE);
+}
+
+#[test]
+fn no_ready_endpoint() {
+    let mut world = World::new("steady");
+    world.no_endpoints(500.0, "ml-inference");
+    let mut flow = world.flow(600.0, "a").answered(502, 2);
+    flow.last().failed(Outcome::Unreachable, 0).conn().nat = None;
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::NoReadyEndpoint, None, THREAD);
+    says(&failure, "kubernetes", "no ready endpoint");
+}
+
+#[test]
+fn rejected_although_there_are_endpoints_is_unknown() {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(600.0, "a").answered(502, 2);
+    flow.last().failed(Outcome::Unreachable, 0).conn().nat = None;
+    is(&failure_of(world, flow), Cause::Unknown, None, THREAD);
+}

@@ -1,0 +1,9 @@
+//! The correlation and its report, from raw runs made by hand: each cause with its nearest neighbour that is not it,
+//! the properties that hold for every run, and the whole report of a few runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod causes;
+mod joins;
+mod properties;
+mod reports;
+mod synthetic;

@@ -1,0 +1,484 @@
+//! One node with a gateway pod and three serving pods, and the requests of a run.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use loadgen::raw::{
+    ClientRequest, ClockOffset, ContainerState, EndedBy, Endpoint, Environment, GooseCheck, ObserverFile, RawRun,
+    RunConfig, RunFile, Schedule, Subject, TimelineEntry,
+};
+use observer::api::{Clock, Cost, Loss, RecordsEnd, Run, Status};
+use observer::record::{
+    Close, Connection, Exchange, ExchangeEnd, Hop, Nat, NatSource, Outcome, PodRef, PodSource, Record, SocketCall,
+    SocketCallKind, Translation,
+};
+
+use super::clocks::on_node;
+use super::{Flow, NODE_AHEAD_NS, START_NS, Try};
+
+const RUN_ID: &str = "00c0ffee00c0ffee";
+const NODE: &str = "node-1";
+const GATEWAY_SERVICE: &str = "10.96.0.10:80";
+const UPSTREAM_SERVICE: &str = "10.96.0.20:5000";
+
+/// Milliseconds after the start, on our clock.
+pub fn at(ms: f64) -> u64 {
+    START_NS.checked_add_signed((ms * 1e6) as i64).unwrap()
+}
+
+/// A pod of the lab by its name: its UID is made of it.
+pub fn pod_ref(name: &str) -> PodRef {
+    PodRef { namespace: "mlops-lab".into(), name: name.into(), uid: format!("uid-{name}") }
+}
+
+/// One node and everything on it.
+pub struct World {
+    pub raw: RawRun,
+    records: Vec<Record>,
+    addresses: BTreeMap<String, Ipv4Addr>,
+    pods: BTreeMap<String, PodState>,
+    endpoints: BTreeMap<String, Vec<Endpoint>>,
+    next_cookie: u64,
+    next_port: u16,
+}
+
+#[derive(Clone)]
+struct PodState {
+    ready: bool,
+    terminating: bool,
+    app: &'static str,
+    containers: Vec<ContainerState>,
+}
+
+impl World {
+    /// Gateway `gw`, serving pods `a`, `b`, `c`, all ready a minute before the start.
+    pub fn new(experiment: &str) -> Self {
+        let mut world = Self {
+            raw: raw(experiment),
+            records: Vec::new(),
+            addresses: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            next_cookie: 1_000,
+            next_port: 30_000,
+        };
+        world.pod(-60_000.0, "gw", "api-gateway");
+        for name in ["a", "b", "c"] {
+            world.pod(-60_000.0, name, "ml-inference");
+        }
+        world
+    }
+
+    /// A pod that is there and ready from then on.
+    pub fn pod(&mut self, ms: f64, name: &str, app: &'static str) {
+        let last = self.addresses.len() as u8 + 10;
+        self.addresses.insert(name.into(), Ipv4Addr::new(10, 244, 0, last));
+        let container =
+            ContainerState { name: "main".into(), image: "image:1".into(), state: "running".into(), restarts: 0 };
+        self.pods.insert(name.into(), PodState { ready: true, terminating: false, app, containers: vec![container] });
+        self.tell_pod(ms, name, false);
+        self.set_endpoint(ms, name, true);
+    }
+
+    /// We ask to delete a pod; the watch shows it, its endpoint goes, and after `gone_after_ms` it is gone.
+    pub fn delete(&mut self, ms: f64, name: &str, gone_after_ms: f64) {
+        self.push(
+            ms + 5.0,
+            Subject::Action {
+                name: "delete_pod".into(),
+                target: format!("pod/{name}"),
+                uid: Some(format!("uid-{name}")),
+                requested_ns: at(ms),
+                detail: "grace 30 s".into(),
+            },
+        );
+        self.terminate(ms + 10.0, name, gone_after_ms - 10.0);
+    }
+
+    /// Somebody else deletes a pod, as a rollout does.
+    pub fn terminate(&mut self, ms: f64, name: &str, gone_after_ms: f64) {
+        let state = self.pods.get_mut(name).unwrap();
+        state.terminating = true;
+        self.tell_pod(ms, name, false);
+        self.set_endpoint(ms + 25.0, name, false);
+        self.pods.get_mut(name).unwrap().ready = false;
+        self.tell_pod(ms + gone_after_ms, name, true);
+    }
+
+    /// A container of it ends with that reason, and the pod is not ready.
+    pub fn container_ends(&mut self, ms: f64, name: &str, how: &str) {
+        let state = self.pods.get_mut(name).unwrap();
+        state.ready = false;
+        state.containers[0].state = format!("terminated:{how}");
+        self.tell_pod(ms, name, false);
+    }
+
+    pub fn event(&mut self, ms: f64, reason: &str, name: &str, message: &str, count: i32) {
+        self.push(
+            ms,
+            Subject::Event {
+                reason: reason.into(),
+                kind: "Warning".into(),
+                message: message.into(),
+                object: format!("pod/{name}"),
+                uid: Some(format!("uid-{name}")),
+                count,
+            },
+        );
+    }
+
+    pub fn push(&mut self, ms: f64, subject: Subject) {
+        self.raw.timeline.push(TimelineEntry { at_ns: at(ms), subject });
+        self.raw.timeline.sort_by_key(|entry| entry.at_ns);
+    }
+
+    fn tell_pod(&mut self, ms: f64, name: &str, deleted: bool) {
+        let state = self.pods[name].clone();
+        self.push(
+            ms,
+            Subject::Pod {
+                name: name.into(),
+                uid: format!("uid-{name}"),
+                ip: Some(IpAddr::V4(self.addresses[name])),
+                node: Some(NODE.into()),
+                phase: "Running".into(),
+                ready: state.ready && !deleted,
+                terminating: state.terminating,
+                deleted,
+                owner: Some(format!("ReplicaSet/{}-1", state.app)),
+                revision: Some("1".into()),
+                version: None,
+                app: Some(state.app.into()),
+                containers: state.containers,
+            },
+        );
+    }
+
+    /// Sets a pod's endpoint ready, or takes it out: on its way out, and still answering.
+    pub fn set_endpoint(&mut self, ms: f64, name: &str, ready: bool) {
+        let service = self.pods[name].app.to_owned();
+        let endpoint = Endpoint {
+            ip: IpAddr::V4(self.addresses[name]),
+            pod: Some(name.into()),
+            uid: Some(format!("uid-{name}")),
+            ready,
+            serving: true,
+            terminating: !ready,
+        };
+        let list = self.endpoints.entry(service.clone()).or_default();
+        list.retain(|other| other.ip != endpoint.ip);
+        list.push(endpoint);
+        let endpoints = list.clone();
+        self.push(ms, Subject::Endpoints { service, endpoints });
+    }
+
+    /// A Service loses all its endpoints.
+    pub fn no_endpoints(&mut self, ms: f64, service: &str) {
+        self.endpoints.insert(service.into(), Vec::new());
+        self.push(ms, Subject::Endpoints { service: service.into(), endpoints: Vec::new() });
+    }
+
+    /// The next request: a success at `pod`, sent at `ms`, answered 2.2 ms later.
+    pub fn flow(&mut self, ms: f64, pod: &str) -> Flow {
+        let seq = self.raw.run.sent;
+        self.raw.run.sent += 1;
+        let sent_ns = at(ms);
+        let gateway: SocketAddr = GATEWAY_SERVICE.parse().unwrap();
+        let client: SocketAddr = SocketAddr::from(([192, 168, 1, 9], self.port()));
+        let seen: SocketAddr = SocketAddr::from(([10, 244, 0, 1], self.port()));
+        let listener = SocketAddr::from((self.addresses["gw"], 80));
+        let trace_id = format!("{RUN_ID}{seq:016x}");
+        let us = |us: u64| sent_ns + us * 1_000;
+        let front_cookie = self.cookie();
+        let front = Exchange {
+            request_read_ns: Some(us(500)),
+            response_start_ns: Some(us(1_850)),
+            response_end_ns: Some(us(1_900)),
+            ..exchange(front_cookie, Hop::Front, listener, seen, &trace_id, "gw", us(400))
+        };
+        let front_conn = Connection {
+            established_ns: Some(us(200)),
+            closed_ns: Some(us(2_400)),
+            close: Some(Close::FinRemote),
+            ..connection(front_cookie, Hop::Front, listener, seen, "gw", us(200))
+        };
+        let nat = Nat {
+            dialled: gateway,
+            chosen: listener,
+            source_seen: seen,
+            pod: Some(pod_ref("gw")),
+            created_ns: us(100),
+            source: NatSource::New,
+        };
+        let attempt = self.attempt(&front, pod, us(600));
+        Flow {
+            client: ClientRequest {
+                seq,
+                trace_id,
+                due_ns: sent_ns,
+                sent_ns,
+                headers_ns: Some(us(2_100)),
+                end_ns: us(2_200),
+                status: Some(200),
+                error: None,
+                local: Some(client),
+                remote: Some(gateway),
+                pod_name: Some(pod.into()),
+                version: None,
+                body_bytes: 64,
+                starved: false,
+                worker: 0,
+            },
+            translation: Some(Translation { node: NODE.into(), client, nat }),
+            front_conn: Some(front_conn),
+            front: Some(front),
+            tries: vec![attempt],
+        }
+    }
+
+    /// A successful attempt at `pod` for the request of `front`, dialled at `opened_ns`.
+    pub fn attempt(&mut self, front: &Exchange, pod: &str, opened_ns: u64) -> Try {
+        let us = |us: u64| opened_ns + us * 1_000;
+        let source = SocketAddr::from((self.addresses["gw"], self.port()));
+        let service: SocketAddr = UPSTREAM_SERVICE.parse().unwrap();
+        let listener = SocketAddr::from((self.addresses[pod], 5000));
+        let trace_id = front.trace_id.clone().unwrap();
+        let (cookie, pod_cookie) = (self.cookie(), self.cookie());
+        Try {
+            conn: Some(Connection {
+                nat: Some(Nat {
+                    dialled: service,
+                    chosen: listener,
+                    source_seen: source,
+                    pod: Some(pod_ref(pod)),
+                    created_ns: us(20),
+                    source: NatSource::New,
+                }),
+                established_ns: Some(us(200)),
+                closed_ns: Some(us(1_200)),
+                close: Some(Close::FinRemote),
+                opened_after: Some(SocketCall {
+                    kind: SocketCallKind::Recv,
+                    conn: front.conn,
+                    exchange: Some(front.index),
+                    at_ns: opened_ns - 100_000,
+                }),
+                thread: Some(77),
+                ..connection(cookie, Hop::Upstream, source, service, "gw", opened_ns)
+            }),
+            exchange: Some(Exchange {
+                response_start_ns: Some(us(1_050)),
+                response_end_ns: Some(us(1_100)),
+                response_read_ns: Some(us(1_150)),
+                thread: Some(77),
+                ..exchange(cookie, Hop::Upstream, source, service, &trace_id, "gw", us(300))
+            }),
+            pod_conn: Some(Connection {
+                established_ns: Some(us(150)),
+                closed_ns: Some(us(1_250)),
+                close: Some(Close::FinLocal),
+                ..connection(pod_cookie, Hop::Pod, listener, source, pod, us(150))
+            }),
+            pod_exchange: Some(Exchange {
+                request_read_ns: Some(us(500)),
+                response_start_ns: Some(us(900)),
+                response_end_ns: Some(us(1_000)),
+                ..exchange(pod_cookie, Hop::Pod, listener, source, &trace_id, pod, us(400))
+            }),
+        }
+    }
+
+    /// Adds a request.
+    pub fn add(&mut self, flow: Flow) {
+        self.raw.run.ended_ns = self.raw.run.ended_ns.max(flow.client.end_ns);
+        self.raw.client.push(flow.client);
+        self.records.extend(flow.translation.map(Record::Translation));
+        self.records.extend(flow.front_conn.map(Record::Connection));
+        self.records.extend(flow.front.map(Record::Exchange));
+        for attempt in flow.tries {
+            self.records.extend(attempt.conn.map(Record::Connection));
+            self.records.extend(attempt.exchange.map(Record::Exchange));
+            self.records.extend(attempt.pod_conn.map(Record::Connection));
+            self.records.extend(attempt.pod_exchange.map(Record::Exchange));
+        }
+    }
+
+    /// Adds a success.
+    pub fn success(&mut self, ms: f64, pod: &str) {
+        let flow = self.flow(ms, pod);
+        self.add(flow);
+    }
+
+    /// The raw run, its records on the node's clock.
+    pub fn finish(mut self) -> RawRun {
+        let records: Vec<Record> = self.records.into_iter().map(on_node).collect();
+        let count = records.len() as u64;
+        self.raw.records = vec![(NODE.into(), records)];
+        self.raw.observers = vec![observer(count)];
+        let successes = self.raw.client.iter().filter(|client| client.succeeded()).count() as u64;
+        self.raw.run.goose =
+            Some(GooseCheck { requests: self.raw.run.sent, successes, failures: self.raw.run.sent - successes });
+        self.raw
+    }
+
+    fn cookie(&mut self) -> u64 {
+        self.next_cookie += 1;
+        self.next_cookie
+    }
+
+    fn port(&mut self) -> u16 {
+        self.next_port = if self.next_port == u16::MAX { 30_000 } else { self.next_port + 1 };
+        self.next_port
+    }
+}
+
+fn connection(conn: u64, hop: Hop, local: SocketAddr, remote: SocketAddr, pod: &str, opened_ns: u64) -> Connection {
+    Connection {
+        node: NODE.into(),
+        conn,
+        hop,
+        local,
+        remote,
+        pod: Some(pod_ref(pod)),
+        pod_source: Some(PodSource::Cgroup),
+        nat: None,
+        opened_ns,
+        established_ns: None,
+        closed_ns: None,
+        outcome: Outcome::Established,
+        close: None,
+        reset_sent_ns: None,
+        reset_received_ns: None,
+        syn_retransmits: 0,
+        retransmits: 0,
+        srtt_us: Some(40),
+        bytes_in: 100,
+        bytes_out: 200,
+        exchanges: 1,
+        opened_after: None,
+        thread: None,
+        predates_observer: false,
+        not_http: false,
+    }
+}
+
+fn exchange(
+    conn: u64,
+    hop: Hop,
+    local: SocketAddr,
+    remote: SocketAddr,
+    trace_id: &str,
+    pod: &str,
+    request_start_ns: u64,
+) -> Exchange {
+    Exchange {
+        node: NODE.into(),
+        conn,
+        index: 0,
+        hop,
+        local,
+        remote,
+        pod: Some(pod_ref(pod)),
+        pod_source: Some(PodSource::Cgroup),
+        trace_id: Some(trace_id.into()),
+        method: "GET".into(),
+        path: "/predict".into(),
+        status: Some(200),
+        request_start_ns,
+        request_end_ns: Some(request_start_ns),
+        request_read_ns: None,
+        response_start_ns: None,
+        response_end_ns: None,
+        response_read_ns: None,
+        request_bytes: 200,
+        response_bytes: 264,
+        end: ExchangeEnd::Complete,
+        sent_after: None,
+        thread: None,
+        pipelined: false,
+        reused: false,
+    }
+}
+
+fn raw(experiment: &str) -> RawRun {
+    RawRun {
+        run: RunFile {
+            schema_version: 1,
+            tool_version: "0.1.0".into(),
+            experiment: experiment.into(),
+            id: RUN_ID.into(),
+            command: vec!["loadgen".into(), experiment.into()],
+            anchor_realtime_ns: 1_790_000_000_000_000_000,
+            anchor_monotonic_ns: START_NS,
+            started_ns: START_NS,
+            ended_ns: at(2_000.0),
+            ended_by: EndedBy::Schedule,
+            config: RunConfig {
+                url: "http://192.168.1.2:30080/predict".into(),
+                namespace: "mlops-lab".into(),
+                gateway_service: "api-gateway".into(),
+                gateway_deployment: "api-gateway".into(),
+                upstream_service: "ml-inference".into(),
+                upstream_deployment: "ml-inference".into(),
+                schedule: Schedule::Constant { rate_per_s: 250.0, duration_s: 2.0 },
+                workers: 16,
+                connection_per_request: true,
+                connect_timeout_ms: 3_000,
+                timeout_ms: 10_000,
+                experiment: BTreeMap::new(),
+            },
+            environment: Environment::default(),
+            sent: 0,
+            client_records_dropped: 0,
+            goose: None,
+            warnings: Vec::new(),
+        },
+        client: Vec::new(),
+        timeline: Vec::new(),
+        records: Vec::new(),
+        observers: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn observer(records: u64) -> ObserverFile {
+    let status = |now_ns: u64, cpu_ns: u64| Status {
+        version: "0.1.0".into(),
+        node: NODE.into(),
+        kernel: "6.18.0".into(),
+        boot_id: "boot".into(),
+        started_ns: 1,
+        now_ns,
+        canary_seen: true,
+        cgroup: "/sys/fs/cgroup".into(),
+        programs: Vec::new(),
+        watches: Vec::new(),
+        ports: Vec::new(),
+        loss: Loss::default(),
+        cost: Cost { cpu_ns, wall_ns: now_ns, rss_bytes: 20 << 20, bpf_ns: None, bpf_runs: None, exchanges: 0 },
+        counters: BTreeMap::new(),
+        hops: Vec::new(),
+        runs: Vec::new(),
+    };
+    ObserverFile {
+        node: NODE.into(),
+        before: status(1_000_000_000, 10_000_000),
+        after: Some(status(3_000_000_000, 50_000_000)),
+        run: Some(Run {
+            id: RUN_ID.into(),
+            client: "loadgen".into(),
+            opened_ns: 1,
+            closed_ns: Some(2),
+            records,
+            records_dropped: 0,
+        }),
+        records_end: Some(RecordsEnd { record: "end".into(), records, loss: BTreeMap::new() }),
+        clock: ClockOffset {
+            node: Clock { node: NODE.into(), boot_id: "boot".into(), monotonic_ns: 0, realtime_ns: 0 },
+            offset_ns: NODE_AHEAD_NS,
+            error_bound_ns: 0,
+            same_machine: true,
+        },
+        problems: Vec::new(),
+    }
+}

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The podwitness load generator.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loadgen::cli::main()
+}

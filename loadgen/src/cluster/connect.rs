@@ -27,7 +27,9 @@ pub enum ConnectError {
     )]
     NoKubeconfig(String),
     /// No such context.
-    #[error("the kubeconfig has no context `{wanted}`: {hint}\n  fix: name one of `kubectl config get-contexts -o name` with --context")]
+    #[error(
+        "the kubeconfig has no context `{wanted}`: {hint}\n  fix: name one of `kubectl config get-contexts -o name` with --context"
+    )]
     NoContext {
         /// Asked for.
         wanted: String,
@@ -38,7 +40,9 @@ pub enum ConnectError {
     #[error("the kubeconfig cannot be used: {0}\n  fix: check it with `kubectl config view`")]
     Kubeconfig(String),
     /// The API server does not answer.
-    #[error("the API server {server} does not answer: {why}\n  fix: check it with `kubectl cluster-info`; start it (`minikube start`) or choose another with --context")]
+    #[error(
+        "the API server {server} does not answer: {why}\n  fix: check it with `kubectl cluster-info`; start it (`minikube start`) or choose another with --context"
+    )]
     Unreachable {
         /// Its address.
         server: String,

@@ -73,7 +73,7 @@ async fn nodes(cluster: &Cluster) -> Vec<BTreeMap<String, String>> {
     nodes.items.iter().map(describe).collect()
 }
 
-/// kubeadm-made clusters (minikube, kind) keep it in a ConfigMap.
+/// kubeadm-made clusters (minikube, kind) keep it in a `ConfigMap`.
 async fn kube_proxy_mode(cluster: &Cluster) -> Option<String> {
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), "kube-system");
     let map = maps.get("kube-proxy").await.ok()?;

@@ -37,7 +37,10 @@ pub fn given(url: &str, path: &str) -> Result<Url, GatewayError> {
 /// The gateway Service's node port at a node's own address.
 pub async fn discover(client: &Client, target: &Target, path: &str) -> Result<Url, GatewayError> {
     let name = &target.gateway_service;
-    let by_hand = format!("give the gateway's URL with --url (minikube: `minikube service -n {} {name} --url`)", target.namespace);
+    let by_hand = format!(
+        "give the gateway's URL with --url (minikube: `minikube service -n {} {name} --url`)",
+        target.namespace
+    );
     let failed = |what: String| GatewayError { what, fix: by_hand.clone() };
     let services: Api<Service> = Api::namespaced(client.clone(), &target.namespace);
     let service = services.get(name).await.map_err(|e| failed(format!("cannot read service/{name}: {}", words(&e))))?;
@@ -75,7 +78,8 @@ pub async fn wait_for_answer(url: &Url, patience: Duration) -> Result<(), Gatewa
     };
     let failed = |what: String| GatewayError {
         what: format!("the gateway does not answer at {url}: {what}"),
-        fix: "see that its pods are ready; when the address cannot be reached from here, give another with --url".into(),
+        fix: "see that its pods are ready; when the address cannot be reached from here, give another with --url"
+            .into(),
     };
     let client = builder(settings).build().map_err(|e| failed(e.to_string()))?;
     let started = tokio::time::Instant::now();
@@ -107,7 +111,8 @@ mod tests {
 
     #[test]
     fn loopback_is_taken_for_a_port_forward() {
-        for (url, yes) in [("http://127.0.0.1:8080", true), ("http://localhost", true), ("http://192.168.49.2", false)] {
+        for (url, yes) in [("http://127.0.0.1:8080", true), ("http://localhost", true), ("http://192.168.49.2", false)]
+        {
             assert_eq!(is_port_forward(&url.parse().unwrap()), yes, "{url}");
         }
     }

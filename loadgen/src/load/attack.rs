@@ -123,15 +123,13 @@ impl Load {
             stop,
         });
         let _quiet = QuietStdout::start().map_err(LoadError::Stdout)?;
-        let metrics = GooseAttack::initialize_with_config(configuration)
+        let attack = GooseAttack::initialize_with_config(configuration)
             .map_err(Box::new)?
             // Each user makes its own client when it starts; until then one is enough for all.
             .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())
             .map_err(Box::new)?
-            .register_scenario(scenario(&shared))
-            .execute()
-            .await
-            .map_err(Box::new)?;
+            .register_scenario(scenario(&shared));
+        let metrics = Box::pin(attack.execute()).await.map_err(Box::new)?;
         Ok(LoadOutcome {
             sent: counters.snapshot().sent,
             started_ns: tickets.start_ns(),

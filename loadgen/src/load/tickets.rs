@@ -1,6 +1,7 @@
 //! Tickets: whoever is free draws the next one, so no worker's slow request holds up another's due time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -57,9 +58,9 @@ impl Tickets {
         Some(Ticket { seq, due_ns: start_ns + self.plan.due_ns(seq)? })
     }
 
-    /// When the last ticket is due.
-    pub fn end_ns(&self) -> Option<u64> {
-        Some(self.start_ns()? + (self.plan.length_s() * 1e9) as u64)
+    /// How long the schedule is.
+    pub fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.plan.length_s())
     }
 }
 

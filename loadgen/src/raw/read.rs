@@ -80,7 +80,7 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(node) = name.strip_prefix("records-").and_then(|rest| rest.strip_suffix(".ndjson")) {
             records.push((node.to_owned(), read_records(&file, &mut warnings)?));
-        } else if name.starts_with("observer-") && name.ends_with(".json") {
+        } else if is_observer_file(&name) {
             match fs::read(&file).map(|text| serde_json::from_slice::<ObserverFile>(&text)) {
                 Ok(Ok(observer)) => observers.push(observer),
                 Ok(Err(e)) => warnings.push(format!("{name} is not understood: {e}")),
@@ -89,6 +89,10 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
         }
     }
     Ok(RawRun { run, client, timeline, records, observers, warnings })
+}
+
+fn is_observer_file(name: &str) -> bool {
+    name.strip_prefix("observer-").is_some_and(|rest| rest.strip_suffix(".json").is_some())
 }
 
 fn read_run_file(dir: &Path, file: &Path) -> Result<RunFile, ReadError> {
@@ -128,7 +132,7 @@ fn read_records(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<Record>, 
     match end {
         None => warnings.push(format!("{} is cut: its last line is missing", file.display())),
         Some(end) if end.records != records.len() as u64 => {
-            warnings.push(format!("{} is cut: {} records of {} are there", file.display(), records.len(), end.records))
+            warnings.push(format!("{} is cut: {} records of {} are there", file.display(), records.len(), end.records));
         }
         Some(_) => {}
     }

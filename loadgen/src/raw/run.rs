@@ -132,7 +132,7 @@ pub struct Environment {
     pub kube_proxy_mode: Option<String>,
     /// Images of gateway and upstream.
     pub images: BTreeMap<String, String>,
-    /// The gateway's nginx configuration in use, where a ConfigMap holds it.
+    /// The gateway's nginx configuration in use, where a `ConfigMap` holds it.
     pub gateway_config: Option<String>,
     /// The upstream Deployment's pod template at the start, as JSON (its hooks, probes, grace and resources).
     pub upstream_template: Option<serde_json::Value>,

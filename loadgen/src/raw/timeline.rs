@@ -62,14 +62,14 @@ pub enum Subject {
         /// Containers' states.
         containers: Vec<ContainerState>,
     },
-    /// The endpoints of a Service: all its EndpointSlices together.
+    /// The endpoints of a Service: all its `EndpointSlice`s together.
     Endpoints {
         /// Name of the Service.
         service: String,
         /// Every endpoint.
         endpoints: Vec<Endpoint>,
     },
-    /// A ReplicaSet of the lab's namespace.
+    /// A `ReplicaSet` of the lab's namespace.
     ReplicaSet {
         /// Name.
         name: String,

@@ -13,7 +13,7 @@ use crate::server::{Behaviour, Server};
 pub struct Run {
     pub outcome: LoadOutcome,
     pub requests: Vec<ClientRequest>,
-    pub run_id: RunId,
+    pub id: RunId,
 }
 
 pub fn settings() -> ClientSettings {
@@ -46,7 +46,7 @@ pub async fn run(url: &str, rate_per_s: f64, duration_s: f64, workers: u32, clie
     assert_eq!(recorded.written, outcome.sent, "one line for each request sent");
     let text = std::fs::read_to_string(&file).unwrap();
     let requests = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    Run { outcome, requests, run_id }
+    Run { outcome, requests, id: run_id }
 }
 
 fn percentile(mut values: Vec<u64>, ratio: f64) -> Duration {
@@ -79,8 +79,8 @@ async fn each_ticket_is_sent_once_with_its_own_trace_id() {
     let seen = server.seen.lock().unwrap();
     for request in &run.requests {
         assert!(request.succeeded(), "{request:?}");
-        assert_eq!(seen.get(&run.run_id.traceparent(request.seq)), Some(&1));
-        assert_eq!(request.trace_id, run.run_id.trace_id(request.seq));
+        assert_eq!(seen.get(&run.id.traceparent(request.seq)), Some(&1));
+        assert_eq!(request.trace_id, run.id.trace_id(request.seq));
         assert!(request.sent_ns >= request.due_ns, "never early");
         assert!(request.headers_ns.unwrap() >= request.sent_ns && request.end_ns >= request.headers_ns.unwrap());
         assert_eq!(request.remote, Some(server.address));

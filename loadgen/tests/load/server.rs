@@ -81,7 +81,7 @@ async fn serve(
             Behaviour::FreezeBetween(from, to) => {
                 let since = first.lock().unwrap().get_or_insert_with(std::time::Instant::now).elapsed();
                 if (from..to).contains(&since) {
-                    tokio::time::sleep(to - since).await;
+                    tokio::time::sleep(to.saturating_sub(since)).await;
                 }
             }
             Behaviour::Reset => {

@@ -21,7 +21,9 @@ pub enum PreStop {
 
 /// Not a hook.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no hook: use `none`, `exec` (the assignment's `sleep 10` in a shell), `exec:COMMAND` or `sleep:SECONDS`")]
+#[error(
+    "`{0}` is no hook: use `none`, `exec` (the assignment's `sleep 10` in a shell), `exec:COMMAND` or `sleep:SECONDS`"
+)]
 pub struct PreStopError(String);
 
 impl FromStr for PreStop {
@@ -97,7 +99,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn after(hook: &str, container: Value) -> Value {
+    fn after(hook: &str, container: &Value) -> Value {
         let mut template = json!({"spec": {"containers": [container]}});
         hook.parse::<PreStop>().unwrap().put_into(&mut template);
         template["spec"]["containers"][0].clone()
@@ -106,20 +108,20 @@ mod tests {
     #[test]
     fn a_hook_replaces_the_other_kind() {
         let exec = json!({"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}});
-        assert_eq!(after("sleep:5", exec.clone()), json!({"lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}));
-        assert_eq!(after("none", exec), json!({}));
-        assert_eq!(after("none", json!({"name": "a"})), json!({"name": "a"}));
+        assert_eq!(after("sleep:5", &exec), json!({"lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}));
+        assert_eq!(after("none", &exec), json!({}));
+        assert_eq!(after("none", &json!({"name": "a"})), json!({"name": "a"}));
     }
 
     #[test]
     fn post_start_is_left_alone() {
         let both = json!({"lifecycle": {"postStart": {"exec": {}}, "preStop": {"exec": {}}}});
-        assert_eq!(after("none", both), json!({"lifecycle": {"postStart": {"exec": {}}}}));
+        assert_eq!(after("none", &both), json!({"lifecycle": {"postStart": {"exec": {}}}}));
     }
 
     #[test]
     fn the_assignments_hook_is_a_shell_that_sleeps() {
-        let lifecycle = after("exec", json!({}));
+        let lifecycle = after("exec", &json!({}));
         assert_eq!(lifecycle.pointer("/lifecycle/preStop/exec/command"), Some(&json!(["/bin/sh", "-c", "sleep 10"])));
     }
 

@@ -100,8 +100,7 @@ fn not_ready(pod: &Pod) -> Option<String> {
         .container_statuses
         .iter()
         .flatten()
-        .filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone())
-        .next();
+        .find_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone());
     let reason = waiting.or_else(|| failing.first().and_then(|condition| condition.message.clone()))?;
     Some(format!("pod/{}: {reason}", pod.name_any()))
 }
@@ -111,7 +110,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn deployment(status: serde_json::Value) -> Deployment {
+    fn deployment(status: &serde_json::Value) -> Deployment {
         serde_json::from_value(serde_json::json!({
             "metadata": {"name": "d", "generation": 2},
             "spec": {"replicas": 3, "selector": {}, "template": {}},
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn complete_only_when_seen_new_alone_and_available() {
-        let judge = |status| progress(&deployment(status));
+        let judge = |status| progress(&deployment(&status));
         let json = |generation: i64, all: i32, updated: i32, available: i32| {
             serde_json::json!({"observedGeneration": generation, "replicas": all, "updatedReplicas": updated,
                 "availableReplicas": available})
@@ -138,6 +137,6 @@ mod tests {
     fn the_deployments_own_deadline_ends_the_wait() {
         let status = serde_json::json!({"observedGeneration": 2, "conditions": [
             {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "m"}]});
-        assert_eq!(progress(&deployment(status)), Progress::Stuck("m".into()));
+        assert_eq!(progress(&deployment(&status)), Progress::Stuck("m".into()));
     }
 }

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn only_the_first_containers_image_changes() {
-        let mut template = json!({"spec": {"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}]}});
+        let mut template =
+            json!({"spec": {"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}]}});
         set_image(&mut template, "x:2");
         assert_eq!(
             template,

@@ -78,7 +78,11 @@ impl Conversation {
         let response = self.send(Method::GET, "/healthz", Bytes::new()).await?;
         let status = response.status();
         let text = self.text(response).await?;
-        if status.is_success() { Ok(()) } else { Err(self.agent.unreachable(format!("it is not healthy: {}", text.trim()))) }
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(self.agent.unreachable(format!("it is not healthy: {}", text.trim())))
+        }
     }
 
     /// Writes an NDJSON answer to a file as it comes, and returns its last line when that is the agent's own count.

@@ -14,7 +14,9 @@ pub enum ObserverError {
         namespace: String,
     },
     /// It cannot be reached.
-    #[error("the observer on node {node} cannot be reached: {why}\n  fix: see `kubectl logs -n {namespace} {pod}`; go on without with --no-observer")]
+    #[error(
+        "the observer on node {node} cannot be reached: {why}\n  fix: see `kubectl logs -n {namespace} {pod}`; go on without with --no-observer"
+    )]
     Unreachable {
         /// Node.
         node: String,
@@ -34,7 +36,9 @@ pub enum ObserverError {
         problem: Problem,
     },
     /// It answers something that is not understood.
-    #[error("the observer on node {node} answered {what}\n  fix: use a load generator and an observer of the same version")]
+    #[error(
+        "the observer on node {node} answered {what}\n  fix: use a load generator and an observer of the same version"
+    )]
     Strange {
         /// Node.
         node: String,

@@ -65,14 +65,18 @@ async fn observers(cluster: &Cluster, target: &Target, report: &mut Report) -> O
     let agents = match find(&cluster.client, namespace).await {
         Ok(agents) => agents,
         Err(error) => {
-            let what = format!("cannot look for the observer in namespace `{namespace}`: {}", super::connect::words(&error));
+            let what =
+                format!("cannot look for the observer in namespace `{namespace}`: {}", super::connect::words(&error));
             report.error(what, install);
             return None;
         }
     };
     if agents.running.is_empty() {
         let what = format!("no observer runs in namespace `{namespace}`");
-        report.error(if agents.missing.is_empty() { what } else { format!("{what}: {}", agents.missing.join("; ")) }, install);
+        report.error(
+            if agents.missing.is_empty() { what } else { format!("{what}: {}", agents.missing.join("; ")) },
+            install,
+        );
         return None;
     }
     for missing in &agents.missing {

@@ -56,7 +56,10 @@ async fn namespace(cluster: &Cluster, target: &Target, report: &mut Report) -> b
         }
         // Who may not read namespaces may still use one; the objects inside will tell.
         Err(error) => {
-            report.warn(format!("cannot read namespace `{}`: {}", target.namespace, words(&error)), "none is needed when the rest is fine");
+            report.warn(
+                format!("cannot read namespace `{}`: {}", target.namespace, words(&error)),
+                "none is needed when the rest is fine",
+            );
             true
         }
     }
@@ -86,7 +89,10 @@ where
             None
         }
         Err(error) => {
-            report.error(format!("cannot read {kind} `{name}`: {}", words(&error)), "check your login with `kubectl auth whoami`");
+            report.error(
+                format!("cannot read {kind} `{name}`: {}", words(&error)),
+                "check your login with `kubectl auth whoami`",
+            );
             None
         }
     }

@@ -63,10 +63,5 @@ fn container(status: &ContainerStatus) -> ContainerState {
     } else {
         "unknown".to_owned()
     };
-    ContainerState {
-        name: status.name.clone(),
-        image: status.image.clone(),
-        state,
-        restarts: status.restart_count,
-    }
+    ContainerState { name: status.name.clone(), image: status.image.clone(), state, restarts: status.restart_count }
 }

@@ -1,4 +1,4 @@
-//! ReplicaSets: which revision has how many pods.
+//! `ReplicaSet`s: which revision has how many pods.
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::ResourceExt;

@@ -1,0 +1,33 @@
+//! Exit codes: 0 pass, 1 tool error, 2 usage, 99 threshold failed, 130 interrupted.
+
+use std::fmt::Display;
+
+/// Something of ours or the cluster's failed.
+pub const TOOL: u8 = 1;
+/// The command line makes no sense.
+pub const USAGE: u8 = 2;
+/// A `--fail-if` condition held.
+pub const THRESHOLD: u8 = 99;
+/// Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+
+/// Why the program ends badly.
+#[derive(Debug)]
+pub struct Failure {
+    /// Exit code.
+    pub code: u8,
+    /// For the user; empty when all has been said.
+    pub message: String,
+}
+
+impl Failure {
+    /// Something of ours or the cluster's.
+    pub fn tool(message: impl Display) -> Self {
+        Self { code: TOOL, message: message.to_string() }
+    }
+
+    /// The command line.
+    pub fn usage(message: impl Display) -> Self {
+        Self { code: USAGE, message: message.to_string() }
+    }
+}

@@ -1,0 +1,111 @@
+//! An experiment's hands: actions, and the journal of what must be put back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::{ExperimentError, Narrator};
+use crate::cluster::Target;
+use crate::cluster::act::Actor;
+use crate::cluster::restore::{Change, Journal, undo};
+
+/// What an experiment works with.
+#[derive(Clone)]
+pub struct Lab {
+    /// Names.
+    pub target: Target,
+    /// Acts.
+    pub actor: Actor,
+    /// Tells the user.
+    pub narrator: Arc<dyn Narrator>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    journal: Journal,
+    rolling: Vec<String>,
+}
+
+impl Lab {
+    /// With an empty journal.
+    pub fn new(target: Target, actor: Actor, narrator: Arc<dyn Narrator>, journal: Journal) -> Self {
+        let state = Arc::new(Mutex::new(State { journal, rolling: Vec::new() }));
+        Self { target, actor, narrator, state }
+    }
+
+    /// Changes a pod template. What it was is written down first.
+    pub async fn change_template(
+        &self,
+        deployment: &str,
+        name: &str,
+        detail: &str,
+        change: impl Fn(&mut Value) + Send + Sync,
+    ) -> Result<bool, ExperimentError> {
+        let before = self.actor.template(deployment).await?;
+        {
+            let mut state = self.state.lock().await;
+            let known = state.journal.changes().any(|change| {
+                let Change::Template { deployment: known, .. } = change;
+                known == deployment
+            });
+            if !known {
+                state.journal.record(Change::Template {
+                    deployment: deployment.to_owned(),
+                    uid: before.uid,
+                    template: before.value,
+                })?;
+            }
+            state.rolling.push(deployment.to_owned());
+        }
+        Ok(self.actor.change_template(deployment, name, detail, change).await?)
+    }
+
+    /// Restarts a Deployment's pods. Leaves an annotation and nothing to put back.
+    pub async fn restart(&self, deployment: &str) -> Result<(), ExperimentError> {
+        self.state.lock().await.rolling.push(deployment.to_owned());
+        Ok(self.actor.restart(deployment).await?)
+    }
+
+    /// Puts everything back, last change first. What could not be put back is returned, in words, and stays in the
+    /// journal.
+    pub async fn restore(&self) -> Vec<String> {
+        let mut state = self.state.lock().await;
+        let changes: Vec<Change> = state.journal.changes().cloned().collect();
+        let mut problems = Vec::new();
+        for change in &changes {
+            self.narrator.step("putting the cluster back as it was");
+            match undo(&self.actor, change).await {
+                Ok(done) => self.narrator.step(&done),
+                Err(error) => problems.push(format!("not put back: {error}")),
+            }
+        }
+        if problems.is_empty() {
+            if let Err(error) = state.journal.forget() {
+                problems.push(error.to_string());
+            }
+        } else {
+            problems.push("the next start of loadgen, or `loadgen doctor --clean`, tries again".into());
+        }
+        problems
+    }
+
+    /// Leaves the changes as they are, for good.
+    pub async fn keep_changes(&self) -> Result<(), ExperimentError> {
+        Ok(self.state.lock().await.journal.forget()?)
+    }
+
+    /// After an interruption: waits for rollouts of ours that are still under way.
+    pub async fn settle(&self, patience: Duration) -> Vec<String> {
+        let rolling = std::mem::take(&mut self.state.lock().await.rolling);
+        let mut problems = Vec::new();
+        for deployment in rolling {
+            self.narrator.step(&format!("waiting until the rollout of deployment/{deployment} is complete"));
+            if let Err(error) = self.actor.wait_rollout(&deployment, patience).await {
+                problems.push(error.to_string());
+            }
+        }
+        problems
+    }
+}

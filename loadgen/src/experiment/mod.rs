@@ -1,0 +1,67 @@
+//! Experiments: what is done to the cluster while the load runs. One file each; [`runner`] is the same for all.
+
+pub mod files;
+pub mod lab;
+pub mod last_run;
+pub mod narrator;
+pub mod pod_delete;
+pub mod rollout;
+pub mod runner;
+pub mod setup;
+pub mod steady;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use lab::Lab;
+pub use narrator::Narrator;
+pub use runner::{Ran, RunError, run};
+pub use setup::Setup;
+
+use crate::cluster::Target;
+use crate::cluster::act::ActError;
+use crate::cluster::preflight::Permission;
+use crate::cluster::restore::JournalError;
+
+/// One kind of experiment.
+pub trait Experiment: Send + Sync {
+    /// Its name: the command's, and the report's.
+    fn name(&self) -> &'static str;
+
+    /// Its own settings, for the report.
+    fn settings(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// Permissions it needs besides looking.
+    fn permissions(&self, _target: &Target) -> Vec<Permission> {
+        Vec::new()
+    }
+
+    /// The longest it may take: load is scheduled for that long, and ends earlier when the experiment is done.
+    /// `None`: the schedule alone says how long it takes.
+    fn at_most(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Before the first request.
+    fn prepare(&self, _lab: &Lab) -> impl Future<Output = Result<(), ExperimentError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// While the load runs. The run ends when this does.
+    fn drive(&self, _lab: &Lab) -> impl Future<Output = Result<(), ExperimentError>> + Send {
+        std::future::pending()
+    }
+}
+
+/// An experiment's own failure.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// An action failed.
+    #[error(transparent)]
+    Act(#[from] ActError),
+    /// A change could not be written down, so it was not made.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}

@@ -42,6 +42,18 @@ pub struct Status {
     pub runs: Vec<super::Run>,
 }
 
+impl Status {
+    /// Why the agent is not healthy; `None`: it is. A watch that fails makes it poorer, not unhealthy: see [`Status::watches`].
+    pub fn problem(&self) -> Option<String> {
+        let missing = |program: &&ProgramStatus| program.required && !program.attached;
+        if let Some(program) = self.programs.iter().find(missing) {
+            let reason = program.reason.as_deref().unwrap_or("no reason given");
+            return Some(format!("program {} is not attached: {reason}", program.name));
+        }
+        (!self.canary_seen).then(|| "the programs did not see the agent's own test connection".to_owned())
+    }
+}
+
 /// One program's verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgramStatus {

@@ -156,3 +156,9 @@ impl<F: FnMut(Report) -> bool> Reader<F> {
         Ok((self.report)(Report::Batch { learned, read_until_ns: None }))
     }
 }
+
+/// Subscribes and dumps once, to see whether it can be done; `each` is called for every TCP entry.
+pub fn probe(mut each: impl FnMut()) -> io::Result<()> {
+    EventSocket::open()?;
+    dump::Dumper::open()?.dump(|_| each())
+}

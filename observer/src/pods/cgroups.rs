@@ -57,24 +57,32 @@ impl ScanRequest {
     }
 }
 
-/// Reads the tree in a thread of its own until `report` says stop (returns false).
+/// Reads the tree in a thread of its own until `report` says stop (returns false). `report` gets what was found, and when
+/// the reading began by `clock_ns`.
 pub fn spawn(
     root: PathBuf,
-    mut report: impl FnMut(HashMap<u64, Arc<str>>) -> bool + Send + 'static,
+    clock_ns: fn() -> u64,
+    mut report: impl FnMut(HashMap<u64, Arc<str>>, u64) -> bool + Send + 'static,
 ) -> io::Result<ScanRequest> {
     let (sender, receiver) = sync_channel(1);
-    thread::Builder::new().name("cgroup-scan".into()).spawn(move || run(&root, &receiver, &mut report))?;
+    thread::Builder::new().name("cgroup-scan".into()).spawn(move || run(&root, clock_ns, &receiver, &mut report))?;
     Ok(ScanRequest(sender))
 }
 
-fn run(root: &Path, requests: &Receiver<()>, report: &mut impl FnMut(HashMap<u64, Arc<str>>) -> bool) {
+fn run(
+    root: &Path,
+    clock_ns: fn() -> u64,
+    requests: &Receiver<()>,
+    report: &mut impl FnMut(HashMap<u64, Arc<str>>, u64) -> bool,
+) {
     let mut failed = false;
     loop {
         let started = Instant::now();
+        let started_ns = clock_ns();
         match scan(root) {
             Ok(found) => {
                 failed = false;
-                if !report(found) {
+                if !report(found, started_ns) {
                     return;
                 }
             }

@@ -3,7 +3,7 @@
 //! Parts are remembered: a pod that was once an endpoint of a Service stays one in the eyes of late events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod ports;
@@ -104,9 +104,9 @@ impl Topology {
         if named(&parts.upstream).unwrap_or_else(watched) { Role::Upstream } else { Role::None }
     }
 
-    /// The pod was an endpoint of some Service at some time, watched or not.
-    pub fn is_endpoint(&self, uid: &str) -> bool {
-        self.endpoints.contains_key(uid)
+    /// The pod was an endpoint of some Service at some time, and every such Service has been told to us: its part is known.
+    pub fn knows_part(&self, uid: &str) -> bool {
+        self.endpoints.get(uid).is_some_and(|of| of.iter().all(|name| self.services.contains_key(name)))
     }
 
     /// The Service whose address this is, or once was.
@@ -147,9 +147,9 @@ impl Topology {
         }
     }
 
-    /// An address that belongs to some Service.
-    pub fn is_service_ip(&self, ip: IpAddr) -> bool {
-        self.services.values().any(|service| service.cluster_ips.contains(&ip))
+    /// The Service exists.
+    pub fn has_service(&self, name: &ServiceName) -> bool {
+        self.services.contains_key(name)
     }
 }
 

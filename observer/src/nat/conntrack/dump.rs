@@ -46,9 +46,8 @@ impl Dumper {
                 }
             });
             match more {
-                Some(More::Yes) => {}
+                Some(More::Yes | More::Error(0)) => {}
                 Some(More::Done) => return Ok(()),
-                Some(More::Error(0)) => {}
                 Some(More::Error(code)) => return Err(io::Error::from_raw_os_error(code.abs())),
                 None => {
                     return Err(io::Error::new(

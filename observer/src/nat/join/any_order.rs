@@ -27,8 +27,11 @@ enum Event {
     Destroyed(Entry),
 }
 
-/// Events in the order in which they are read, and for each connection what really happened.
-fn truth(uses: &[Use]) -> (Vec<(u64, Event)>, Vec<(Query, u64, NatSource, Entry)>) {
+/// A connection, when it was opened, and what really happened.
+type Expected = (Query, u64, NatSource, Entry);
+
+/// Events in the order in which they are read, and what really happened to each connection.
+fn truth(uses: &[Use]) -> (Vec<(u64, Event)>, Vec<Expected>) {
     let (mut events, mut expected) = (Vec::new(), Vec::new());
     let (mut now, mut read) = (1_000 * MS, 0);
     let mut alive: Option<Entry> = None;
@@ -91,7 +94,9 @@ proptest! {
         for (at, event) in events {
             feed(&mut table, at, event);
         }
-        expected.iter().for_each(|(query, ..)| table.opened(query));
+        for (query, ..) in &expected {
+            table.opened(query);
+        }
         for (query, _, source, entry) in expected {
             let applied = table.resolve(&query).unwrap();
             prop_assert_eq!((applied.source, applied.entry), (source, entry));

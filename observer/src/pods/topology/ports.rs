@@ -31,7 +31,7 @@ impl Topology {
         let rank = |name: &ServiceName| {
             let parts = run.unwrap_or(&self.parts);
             let named = parts.gateway.as_ref() == Some(name) || parts.upstream.as_ref() == Some(name);
-            if named { 0 } else { 1 }
+            u8::from(!named)
         };
         for (name, state) in self.services.iter().filter(|(name, _)| self.is_watched(name, run)) {
             for port in &state.ports {

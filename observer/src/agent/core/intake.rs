@@ -1,0 +1,73 @@
+//! What the watches and conntrack tell.
+
+use super::Core;
+use crate::clock::monotonic_ns;
+use crate::nat::conntrack;
+use crate::pods::watch::{self, Change};
+
+/// Name of conntrack among the watches.
+pub const CONNTRACK: &str = "conntrack";
+
+impl Core {
+    pub(super) fn take_watch(&mut self, report: watch::Report) {
+        match report {
+            watch::Report::Health { watch, problem } => {
+                self.watches.insert(watch, problem);
+                let works = |name: &&str| matches!(self.watches.get(*name), Some(None));
+                self.joiner.set_pods_watched(watch::WATCHES.iter().all(works));
+            }
+            watch::Report::Changed { change, at_ns } => self.take_change(change, at_ns),
+        }
+    }
+
+    fn take_change(&mut self, change: Change, at_ns: u64) {
+        let (pods, topology) = (&mut self.joiner.pods, &mut self.joiner.topology);
+        match change {
+            Change::Pod(state) => {
+                pods.apply(state, at_ns);
+                if let Some(scan) = &self.scan {
+                    // Its containers' cgroups have just been made, or are about to vanish.
+                    scan.soon();
+                }
+                return;
+            }
+            Change::PodGone(uid) => return pods.delete(&uid, at_ns),
+            Change::PodsListed(uids) => return pods.retain(&uids, at_ns),
+            Change::Service(name, state) => topology.apply_service(name, state),
+            Change::ServiceGone(name) => topology.delete_service(&name),
+            Change::ServicesListed(names) => topology.retain_services(&names),
+            Change::Slice((namespace, name), state) => topology.apply_slice(&namespace, &name, state),
+            Change::SliceGone((namespace, name)) => topology.delete_slice(&namespace, &name),
+            Change::SlicesListed(names) => topology.retain_slices(&names),
+        }
+        self.watched_stale = true;
+    }
+
+    pub(super) fn take_conntrack(&mut self) {
+        while let Ok(report) = self.inputs.conntrack.try_recv() {
+            self.take_conntrack_report(report);
+        }
+    }
+
+    fn take_conntrack_report(&mut self, report: conntrack::Report) {
+        match report {
+            conntrack::Report::Batch { learned, read_until_ns } => {
+                let now_ns = monotonic_ns();
+                for learned in learned {
+                    self.joiner.learned(learned, now_ns);
+                }
+                if read_until_ns.is_some() {
+                    self.watches.insert(CONNTRACK, None);
+                    self.joiner.set_nat_read_until(read_until_ns);
+                }
+            }
+            conntrack::Report::Overflow => self.joiner.tally.lost("conntrack_overflow"),
+            conntrack::Report::Unparsed => self.joiner.tally.lost("conntrack_unparsed"),
+            conntrack::Report::Failed(error) => {
+                tracing::warn!(%error, "conntrack can be read no longer: the choice of the Service is not known from here on");
+                self.watches.insert(CONNTRACK, Some(error.to_string()));
+                self.joiner.set_nat_read_until(None);
+            }
+        }
+    }
+}

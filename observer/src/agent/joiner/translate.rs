@@ -1,0 +1,61 @@
+//! The address translation of a connection.
+
+use super::{Connection, Entry, IpAddr, Joiner, NAT_SETTLE_NS, Nat, NatSource, PodRef, Translation, query};
+
+impl Joiner {
+    /// The NAT entry of a client's connection. `None`: its event may still come. `Some(None)`: there is none.
+    pub fn connection_nat(&mut self, connection: &Connection, last_try: bool) -> Option<Option<Nat>> {
+        let query = query(connection);
+        if let Some(until_ns) = self.nat_read_until_ns {
+            if until_ns < connection.opened_ns + NAT_SETTLE_NS && !last_try {
+                return None;
+            }
+            if let Some(applied) = self.nat.resolve(&query) {
+                let chosen = applied.entry.reply.src;
+                let source = if chosen == connection.remote { NatSource::Direct } else { applied.source };
+                let pod = self.owner(chosen.ip(), applied.made_ns);
+                if pod.is_none() && self.pods_watched && !last_try {
+                    return None;
+                }
+                return Some(Some(Nat {
+                    dialled: connection.remote,
+                    chosen,
+                    source_seen: applied.entry.reply.dst,
+                    pod,
+                    created_ns: applied.made_ns,
+                    source,
+                }));
+            }
+        }
+        let pod = self.owner(connection.remote.ip(), connection.opened_ns);
+        Some(pod.map(|pod| Nat {
+            dialled: connection.remote,
+            chosen: connection.remote,
+            source_seen: connection.local,
+            pod: Some(pod),
+            created_ns: connection.opened_ns,
+            source: NatSource::Direct,
+        }))
+    }
+
+    /// A new entry towards the gateway's Service. `None`: the pod behind it may still become known.
+    pub fn translation(&mut self, entry: Entry, at_ns: u64, last_try: bool) -> Option<Translation> {
+        let pod = self.owner(entry.reply.src.ip(), at_ns);
+        if pod.is_none() && self.pods_watched && !last_try {
+            return None;
+        }
+        let nat = Nat {
+            dialled: entry.original.dst,
+            chosen: entry.reply.src,
+            source_seen: entry.reply.dst,
+            pod,
+            created_ns: at_ns,
+            source: NatSource::New,
+        };
+        Some(Translation { node: self.node.clone(), client: entry.original.src, nat })
+    }
+
+    fn owner(&self, ip: IpAddr, at_ns: u64) -> Option<PodRef> {
+        self.pods.by_address(ip, at_ns).map(|pod| (**pod).clone())
+    }
+}

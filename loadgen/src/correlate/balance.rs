@@ -41,11 +41,14 @@ pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
         return None;
     }
     let statistic: f64 = counts.iter().map(|count| (*count as f64 - expected).powi(2) / expected).sum();
-    let below = ChiSquared::new((counts.len() - 1) as f64).ok()?.cdf(statistic);
-    let p = (2.0 * below.min(1.0 - below)).clamp(0.0, 1.0);
+    let chi_square = ChiSquared::new((counts.len() - 1) as f64).ok()?;
+    // Counts are whole numbers: "this even or more" reaches half a connection further than the counts themselves.
+    let reach: f64 = counts.iter().map(|count| ((*count as f64 - expected).abs() + 0.5).powi(2) / expected).sum();
+    let (this_even, this_uneven) = (chi_square.cdf(reach), 1.0 - chi_square.cdf(statistic));
+    let p = (2.0 * this_even.min(this_uneven)).clamp(0.0, 1.0);
     let (pattern, why) = if p >= SIGNIFICANT {
         ("random", "as even as chance makes them")
-    } else if below < 0.5 {
+    } else if this_even < this_uneven {
         ("round_robin", "more even than chance makes them")
     } else {
         ("weighted", "less even than chance makes them")

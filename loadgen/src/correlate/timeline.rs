@@ -17,7 +17,7 @@ pub fn items(timeline: &[&TimelineEntry], run: &RunFile, clock: WallClock) -> Ve
         match &entry.subject {
             Subject::Action { name, target, requested_ns, detail, .. } => {
                 let fields = [("answered_after_ms", format!("{:.1}", ms_between(*requested_ns, at_ns)))];
-                let what = if detail.is_empty() { name.clone() } else { format!("{name}: {detail}") };
+                let what = if detail.is_empty() { name.clone() } else { detail.clone() };
                 writer.add(*requested_ns, name, target, what, "action", &fields);
             }
             Subject::Pod { name, uid, ready, terminating, deleted, containers, node, .. } => {

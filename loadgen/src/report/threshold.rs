@@ -89,7 +89,7 @@ impl Condition {
             Comparison::AtMost => value <= self.value,
             Comparison::Equal => (value - self.value).abs() < f64::EPSILON,
         });
-        Threshold { condition: self.text.clone(), value, failed }
+        Threshold { condition: self.text.clone(), value, unit: self.metric.unit().to_owned(), failed }
     }
 }
 
@@ -110,6 +110,14 @@ impl Metric {
             "max" => Self::Latency(|latency| latency.max_us),
             _ => return None,
         })
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Latency(_) => "us",
+            Self::FailedRatio => "ratio",
+            _ => "count",
+        }
     }
 
     /// A value in this metric's unit: durations need theirs, ratios may be percentages, counts are plain.

@@ -6,4 +6,5 @@ mod causes;
 mod joins;
 mod properties;
 mod reports;
+mod schema;
 mod synthetic;

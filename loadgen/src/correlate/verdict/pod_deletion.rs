@@ -1,7 +1,7 @@
 //! Q8.1: when a pod was deleted during continuous requests, did any fail, and why (not)?
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
-use super::rollout::{hook_advice, propagation_figures};
+use super::rollout::{hook_advice, hook_in_this_run, propagation_figures};
 use super::{Findings, Hook, Propagation, hook};
 use crate::correlate::context::Context;
 use crate::report::schema::{Source, Verdict};
@@ -35,8 +35,10 @@ pub fn q8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
             format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of the pod.")
         });
         verdict.advice = hook_advice(ctx, findings, propagation);
+        let failed_hooks = findings.deletions.iter().filter(|deletion| deletion.hook_failed.is_some()).count();
+        let hook = hook_in_this_run(ctx, findings, failed_hooks);
         format!(
-            "Yes: {pods_deleted} deleted, and {losses}: {}. Pods: {}.{when} The deletion stops the pod and takes it out of the Service at the same time, in no fixed order: until the node's rules have followed, new connections are still sent to it.",
+            "Yes: {pods_deleted} deleted, and {losses}: {}. Pods: {}.{when} The deletion stops the pod and takes it out of the Service at the same time, in no fixed order: until the node's rules have followed, new connections are still sent to it.{hook}",
             causes(findings),
             pods(findings)
         )

@@ -3,6 +3,9 @@
 
 use crate::report::schema::{ChainStep, Deletion};
 
+/// kube-proxy's usual shortest time between two syncs (`minSyncPeriod`).
+const SYNC_MS: f64 = 1_000.0;
+
 /// Over all deletions of serving pods, from the first sign of each.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_field_names, reason = "a unit in a name reads better")]
@@ -34,10 +37,11 @@ impl Propagation {
     }
 
     /// Seconds that a pod must go on serving after its deletion: until the last new connection, doubled for a slower day,
-    /// and a second for the requests on their way. `None`: not measured.
+    /// and a second for the requests on their way. One run can have met kube-proxy just before a sync, so less than its
+    /// usual second between two of them is not believed. `None`: not measured.
     pub fn advised_sleep_s(self) -> Option<u64> {
         let longest_ms = self.last_new_connection_ms.into_iter().chain(self.endpoint_removed_ms).reduce(f64::max)?;
-        Some((longest_ms * 2.0 / 1_000.0).ceil() as u64 + 1)
+        Some((longest_ms.max(SYNC_MS) * 2.0 / 1_000.0).ceil() as u64 + 1)
     }
 }
 

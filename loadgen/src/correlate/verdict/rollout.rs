@@ -121,7 +121,7 @@ fn plural(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("{n} {one}") } else { format!("{n} {many}") }
 }
 
-fn hook_in_this_run(ctx: &Context<'_, '_>, findings: &Findings<'_>, failed: usize) -> String {
+pub fn hook_in_this_run(ctx: &Context<'_, '_>, findings: &Findings<'_>, failed: usize) -> String {
     match hook(ctx) {
         Some(Hook::Exec(command)) if failed > 0 => format!(
             " The hook of this run, exec `{command}`, failed for {failed} of {} pods (FailedPreStopHook): the image has no such program. A failed hook costs nothing but its absence, so there was no wait at all.",
@@ -149,7 +149,7 @@ pub fn hook_advice(ctx: &Context<'_, '_>, findings: &Findings<'_>, propagation: 
     if let Some(seconds) = propagation.advised_sleep_s() {
         let last_ms = propagation.last_new_connection_ms.or(propagation.endpoint_removed_ms).unwrap_or_default();
         advice.push(format!(
-            "Set `lifecycle.preStop.sleep.seconds: {seconds}` on the serving container: new connections reached a deleted pod for up to {last_ms:.0} ms, doubled, and one second for requests on their way. It needs no shell in the image (Kubernetes 1.30 or later; in a patch set `exec: null` beside it)."
+            "Set `lifecycle.preStop.sleep.seconds: {seconds}` on the serving container: new connections reached a deleted pod for up to {last_ms:.0} ms (taken as at least 1 s, kube-proxy's usual pause between two syncs), doubled, and one second for requests on their way. It needs no shell in the image (Kubernetes 1.30 or later; in a patch set `exec: null` beside it)."
         ));
         advice.push(format!(
             "Keep terminationGracePeriodSeconds above {seconds} s plus the longest request: the hook's time counts."

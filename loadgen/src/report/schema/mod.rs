@@ -88,3 +88,8 @@ pub struct RunInfo {
     /// The whole schedule was run and every raw file is whole.
     pub complete: bool,
 }
+
+/// The JSON schema of `report.json`, generated from the types above.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(Report).to_value()
+}

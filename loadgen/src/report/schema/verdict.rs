@@ -52,6 +52,8 @@ pub struct Threshold {
     pub condition: String,
     /// Value measured. `null`: not measured, which counts as failed.
     pub value: Option<f64>,
+    /// Unit of `value`: `us`, `ratio` or `count`.
+    pub unit: String,
     /// The condition held, so the run fails.
     pub failed: bool,
 }

@@ -1,5 +1,7 @@
 //! The parts that are sentences.
 
+use std::collections::HashSet;
+
 use super::style::{Style, escape};
 use crate::report::schema::{Report, Source};
 
@@ -21,7 +23,12 @@ pub fn thresholds(report: &Report, style: Style) -> String {
     let mut out = String::new();
     for threshold in &report.thresholds {
         let word = if threshold.failed { style.bad("FAIL") } else { style.good("PASS") };
-        let value = threshold.value.map_or_else(|| "not measured".to_owned(), |value| format!("{value}"));
+        let value = match (threshold.value, threshold.unit.as_str()) {
+            (None, _) => "not measured, which counts as failed".to_owned(),
+            (Some(value), "us") => format!("{:.2} ms", value / 1_000.0),
+            (Some(value), "ratio") => format!("{:.3} %", value * 100.0),
+            (Some(value), _) => value.to_string(),
+        };
         out +=
             &style.paragraph("", &format!("{word}  --fail-if '{}'  measured: {value}", escape(&threshold.condition)));
     }
@@ -30,6 +37,8 @@ pub fn thresholds(report: &Report, style: Style) -> String {
 
 pub fn answers(report: &Report, style: Style) -> String {
     let mut out = String::new();
+    // One run answers several questions, but its advice is the same.
+    let mut given = HashSet::new();
     for verdict in &report.verdicts {
         let source = match verdict.source {
             Source::Measured => "",
@@ -38,7 +47,7 @@ pub fn answers(report: &Report, style: Style) -> String {
         };
         let claim = verdict.claim.as_deref().unwrap_or("this run does not answer it");
         out.push_str(&style.paragraph(&format!("{:<6} ", verdict.question), &escape(&format!("{claim}{source}"))));
-        for advice in &verdict.advice {
+        for advice in verdict.advice.iter().filter(|advice| given.insert(advice.as_str())) {
             out.push_str(&style.paragraph("       → ", &escape(advice)));
         }
         for missing in &verdict.not_measured {

@@ -7,6 +7,8 @@ use crate::report::schema::{Cause, ChainStep, Failure, Latency, Report};
 
 /// Entries of the time line that are shown; all are in `report.json`.
 const TIMELINE_ROWS: usize = 40;
+/// Slow successes that are shown.
+const SLOW_ROWS: usize = 5;
 
 pub fn causes(report: &Report, style: Style) -> String {
     if report.failures.is_empty() {
@@ -149,8 +151,8 @@ impl ChainStep {
 }
 
 pub fn hops(report: &Report, style: Style) -> String {
-    let mut table = style.table(&["where the time goes", "p50", "p90", "p99", "p99.9", "max", "from → to"]);
-    let row = |name: &str, latency: Option<&Latency>, from_to: &str| {
+    let mut table = style.table(&["where the time goes", "p50", "p90", "p99", "p99.9", "max"]);
+    let row = |name: &str, latency: Option<&Latency>| {
         let figure = |pick: fn(&Latency) -> u64| us(latency.map(pick));
         [
             name.to_owned(),
@@ -159,24 +161,22 @@ pub fn hops(report: &Report, style: Style) -> String {
             figure(|l| l.p99_us),
             figure(|l| l.p999_us),
             figure(|l| l.max_us),
-            from_to.to_owned(),
         ]
     };
-    table.add_row(row(
-        "total, from due",
-        report.latency.from_due.as_ref(),
-        "due (if no worker was free) or sent → answered",
-    ));
-    table.add_row(row("total, from sent", report.latency.from_sent.as_ref(), "sent → answered"));
+    table.add_row(row("total, from due", report.latency.from_due.as_ref()));
+    table.add_row(row("total, from sent", report.latency.from_sent.as_ref()));
     for hop in &report.hops {
-        table.add_row(row(&format!("  {}", hop.name), hop.latency.as_ref(), &hop.from_to));
+        table.add_row(row(&format!("  {}", hop.name), hop.latency.as_ref()));
     }
     style.title("Latency of successes") + &lines(&table)
 }
 
 pub fn slow(report: &Report, style: Style) -> String {
     let mut table = style.table(&["slowest successes", "latency", "cause", "pod", "why"]);
-    for slow in report.slow.iter().take(5) {
+    // Only what stands out: an even run has nothing to explain.
+    let usual_us = report.latency.from_due.as_ref().map_or(0, |latency| latency.p50_us);
+    let slow: Vec<_> = report.slow.iter().filter(|slow| slow.latency_us > 3 * usual_us).take(SLOW_ROWS).collect();
+    for slow in &slow {
         table.add_row([
             format!("#{}", slow.seq),
             us(Some(slow.latency_us)),
@@ -185,7 +185,7 @@ pub fn slow(report: &Report, style: Style) -> String {
             escape(&slow.explanation),
         ]);
     }
-    if report.slow.is_empty() { String::new() } else { lines(&table) }
+    if slow.is_empty() { String::new() } else { lines(&table) }
 }
 
 pub fn timeline(report: &Report, style: Style) -> String {

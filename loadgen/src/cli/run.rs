@@ -8,6 +8,7 @@ use super::exit::{Failure, INTERRUPTED};
 use super::progress::Progress;
 use super::{finish, signals};
 use crate::cluster::{Target, gateway};
+use crate::experiment::files::RESULTS;
 use crate::experiment::pod_delete::PodDelete;
 use crate::experiment::rollout::Rollout;
 use crate::experiment::steady::Steady;
@@ -143,5 +144,5 @@ pub fn names(target: &TargetArgs) -> Target {
 
 fn default_out(experiment: &str) -> PathBuf {
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    PathBuf::from("podwitness-results").join(format!("{experiment}-{now}"))
+    PathBuf::from(RESULTS).join(format!("{experiment}-{now}"))
 }

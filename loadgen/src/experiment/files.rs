@@ -8,6 +8,9 @@ use crate::load::{Recorder, Stop};
 use crate::raw::read::raw_dir;
 use crate::raw::write::WriteError;
 
+/// Where runs go that are told nothing else.
+pub const RESULTS: &str = "podwitness-results";
+
 /// The run's open files.
 pub struct Files {
     /// The run's directory.
@@ -49,5 +52,8 @@ impl Files {
         let _ = fs::remove_file(self.raw.join("timeline.ndjson"));
         let _ = fs::remove_dir(&self.raw);
         let _ = fs::remove_dir(&self.dir);
+        // The folder of all runs, when this was the first: only an empty one can be removed.
+        let parent = self.dir.parent().filter(|parent| parent.ends_with(RESULTS));
+        let _ = parent.map(fs::remove_dir);
     }
 }

@@ -1,0 +1,146 @@
+//! The program from the outside: bad input gives a clear message with a fix, the right exit code, and no traces.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// `loadgen` in an empty directory, without this machine's kubeconfig.
+fn loadgen(dir: &TempDir, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::cargo_bin("loadgen").unwrap();
+    command.current_dir(dir.path()).env_clear().env("HOME", dir.path()).args(arguments);
+    let kubeconfig = dir.path().join("kubeconfig");
+    if kubeconfig.exists() {
+        command.env("KUBECONFIG", kubeconfig);
+    }
+    let output = command.output().unwrap();
+    assert!(output.stdout.is_empty(), "stdout is for results: {}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn kubeconfig(dir: &Path, server: &str) {
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: minikube\n\
+         clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n\
+         contexts: [{{name: minikube, context: {{cluster: c, user: u}}}}]\n"
+    );
+    fs::write(dir.join("kubeconfig"), text).unwrap();
+}
+
+fn leaves_nothing(dir: &TempDir) {
+    let left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| name != "kubeconfig")
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn no_kubeconfig() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, text) = loadgen(&dir, &["steady"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("no kubeconfig") && text.contains("fix: start a cluster"), "{text}");
+    leaves_nothing(&dir);
+}
+
+#[test]
+fn a_context_that_does_not_exist() {
+    let dir = tempfile::tempdir().unwrap();
+    kubeconfig(dir.path(), "https://127.0.0.1:1");
+    let (code, text) = loadgen(&dir, &["rollout", "--context", "minkube"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("no context `minkube`: did you mean `minikube`?") && text.contains("fix:"), "{text}");
+    leaves_nothing(&dir);
+}
+
+#[test]
+fn an_api_server_that_does_not_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    kubeconfig(dir.path(), "https://127.0.0.1:1");
+    for command in ["doctor", "pod-delete"] {
+        let (code, text) = loadgen(&dir, &[command]);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains("does not answer") && text.contains("refused") && text.contains("fix:"), "{text}");
+    }
+    leaves_nothing(&dir);
+}
+
+#[test]
+fn a_kubeconfig_that_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("kubeconfig"), "{ not yaml").unwrap();
+    let (code, text) = loadgen(&dir, &["steady"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("cannot be used") && text.contains("fix:"), "{text}");
+}
+
+#[test]
+fn usage_errors_are_2_and_touch_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for (arguments, words) in [
+        (&["steady", "--no-such-flag"][..], "unexpected argument"),
+        (&["steady", "--rate", "0"], "no request"),
+        (&["steady", "--rate", "many"], "invalid"),
+        (&["steady", "--duration", "10"], "time unit"),
+        (&["steady", "--ramp", "5"], "FROM:TO"),
+        (&["steady", "--url", "10.0.0.1:30080"], "fix: give it as http://"),
+        (&["steady", "--path", "predict"], "must begin with a /"),
+        (&["steady", "--timeout", "1s"], "--connect-timeout"),
+        (&["steady", "--fail-if", "failed"], "no condition"),
+        (&["pod-delete", "--force", "--grace", "5"], "cannot be used with"),
+        (&["pod-delete", "--repeat", "0"], "not in 1..=1000"),
+        (&["rollout", "--prestop", "nap"], "is no hook"),
+        (&["no-such-command"], "unrecognized subcommand"),
+        (&[], "Usage:"),
+    ] {
+        let (code, text) = loadgen(&dir, arguments);
+        assert_eq!(code, 2, "{arguments:?}: {text}");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+    }
+    leaves_nothing(&dir);
+}
+
+#[test]
+fn a_directory_with_a_run_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    kubeconfig(dir.path(), "https://127.0.0.1:1");
+    fs::create_dir_all(dir.path().join("run/raw")).unwrap();
+    let (code, text) = loadgen(&dir, &["steady", "--out", "run"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("holds a run already") && text.contains("--out"), "{text}");
+}
+
+#[test]
+fn a_place_that_cannot_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    kubeconfig(dir.path(), "https://127.0.0.1:1");
+    fs::write(dir.path().join("file"), "").unwrap();
+    let (code, text) = loadgen(&dir, &["steady", "--out", "file/run"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("cannot write"), "{text}");
+}
+
+#[test]
+fn a_report_of_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, text) = loadgen(&dir, &["report", "nowhere"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("nowhere holds no run") && text.contains("fix:"), "{text}");
+}
+
+#[test]
+fn help_names_every_command_and_exit_code() {
+    let output = Command::cargo_bin("loadgen").unwrap().arg("--help").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for word in ["steady", "pod-delete", "rollout", "report", "doctor", "99", "130"] {
+        assert!(text.contains(word), "{word}");
+    }
+    let output = Command::cargo_bin("loadgen").unwrap().args(["rollout", "--help"]).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("Examples:"));
+}

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::tools::Tools;
-use crate::run::{capture, run};
+use crate::run::{capture, line};
 
 /// Whether this is a machine with apt.
 pub fn is_there() -> bool {
@@ -26,14 +26,20 @@ pub fn candidate(package: &str) -> Option<String> {
     (version != "(none)").then(|| version.to_owned())
 }
 
+/// Whether a package is only a name for others.
+pub fn is_metapackage(package: &str) -> bool {
+    let text = capture(Command::new("apt-cache").args(["show", "--no-all-versions", package]));
+    text.is_ok_and(|text| text.lines().any(|line| line == "Architecture: all"))
+}
+
 /// `apt-get update`.
 pub fn update() -> Result<()> {
-    run(apt_get().args(["update", "-qq"]))
+    quietly(apt_get().args(["update", "-qq"]))
 }
 
 /// Installs packages, and nothing that they only recommend.
 pub fn install(packages: &[String]) -> Result<()> {
-    run(apt_get().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
+    quietly(apt_get().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
 }
 
 /// Unpacks packages into a folder of the tools. When root, the libraries that they depend on are installed.
@@ -45,10 +51,10 @@ pub fn unpack(tools: &Tools, folder: &str, packages: &[String], root: bool) -> R
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
     }
     // The download happens as this user; apt would warn that its own cannot write here.
-    run(apt_get().args(["-o", "APT::Sandbox::User=root", "download", "-qq"]).args(packages).current_dir(&debs))?;
+    quietly(apt_get().args(["-o", "APT::Sandbox::User=root", "download", "-qq"]).args(packages).current_dir(&debs))?;
     let mut libraries = Vec::new();
     for deb in fs::read_dir(&debs)?.collect::<Result<Vec<_>, _>>()? {
-        run(Command::new("dpkg").arg("-x").arg(deb.path()).arg(&into))?;
+        quietly(Command::new("dpkg").arg("-x").arg(deb.path()).arg(&into))?;
         let depends = capture(Command::new("dpkg-deb").arg("-f").arg(deb.path()).arg("Depends"))?;
         libraries.extend(library_packages(&depends));
     }
@@ -60,15 +66,23 @@ pub fn unpack(tools: &Tools, folder: &str, packages: &[String], root: bool) -> R
     Ok(())
 }
 
-/// The libraries among the packages of a Depends field; of alternatives the first.
+/// The libraries among the packages of a Depends field; of alternatives the first. nginx' modules are named like libraries and would
+/// bring nginx itself.
 fn library_packages(depends: &str) -> Vec<String> {
     let names = depends.split(',').filter_map(|one| one.split('|').next()?.split_whitespace().next());
-    names.filter(|name| name.starts_with("lib") || *name == "zlib1g").map(str::to_owned).collect()
+    let is_library = |name: &&str| (name.starts_with("lib") && !name.starts_with("libnginx-mod")) || *name == "zlib1g";
+    names.filter(is_library).map(str::to_owned).collect()
 }
 
 fn is_installed(package: &str) -> bool {
     let status = capture(Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Abbrev}", package]));
     status.is_ok_and(|text| text.starts_with("ii"))
+}
+
+/// Says what it runs; what that says is shown only when it fails.
+fn quietly(command: &mut Command) -> Result<()> {
+    eprintln!("  $ {}", line(command));
+    capture(command).map(drop)
 }
 
 fn apt_get() -> Command {
@@ -83,8 +97,7 @@ mod tests {
 
     #[test]
     fn libraries_are_told_from_other_packages() {
-        let depends =
-            "libc6 (>= 2.34), libssl3t64 (>= 3.0.0) | libssl3, zlib1g (>= 1:1.1.4), iproute2, nginx-common (<< 1.22.1)";
+        let depends = "libc6 (>= 2.34), libssl3t64 (>= 3.0.0) | libssl3, zlib1g (>= 1:1.1.4), libnginx-mod-mail, nginx-common (<< 1.22.1)";
         assert_eq!(library_packages(depends), ["libc6", "libssl3t64", "zlib1g"]);
         assert!(library_packages("").is_empty());
     }

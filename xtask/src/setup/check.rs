@@ -9,6 +9,7 @@ use podwitness_images::recipes::{BUSYBOX_PATH, NGINX_PATH};
 use super::need::{Need, Remedy};
 use super::tools::{Tools, below};
 use super::{apt, bpf};
+use crate::run::root;
 
 /// In the order in which things are installed.
 pub fn all(tools: &Tools) -> Vec<Need> {
@@ -34,24 +35,29 @@ fn cluster() -> Vec<Need> {
                 (_, Some(package)) if apt::is_there() => {
                     Need::missing(finding.what, required, finding.detail, Remedy::Packages(vec![package.into()]))
                 }
+                _ if finding.what == "Go" => Need::missing(finding.what, required, finding.detail, go()),
                 _ => {
                     let fix = finding.fix.unwrap_or_else(|| "no cure is known".into());
-                    Need::missing(
-                        finding.what,
-                        required,
-                        finding.detail,
-                        go_package(finding.what).unwrap_or(Remedy::ByHand(fix)),
-                    )
+                    Need::missing(finding.what, required, finding.detail, Remedy::ByHand(fix))
                 }
             }
         })
         .collect()
 }
 
-/// A distribution's Go of at least 1.21 fetches the version that the module asks for by itself.
-fn go_package(what: &str) -> Option<Remedy> {
-    let version = (what == "Go").then(|| apt::candidate("golang-go")).flatten()?;
-    fetches_toolchains(&version).then(|| Remedy::Packages(vec!["golang-go".into()]))
+/// A distribution's Go of at least 1.21 fetches the version that the module asks for by itself. Older ones are of no use.
+fn go() -> Remedy {
+    if apt::candidate("golang-go").is_some_and(|version| fetches_toolchains(&version)) {
+        return Remedy::Packages(vec!["golang-go".into()]);
+    }
+    let module = std::fs::read_to_string(root().join("k8s/cluster/go.mod")).unwrap_or_default();
+    let version = module.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("VERSION").trim().to_owned();
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    Remedy::ByHand(format!("curl -fsSL https://go.dev/dl/go{version}.linux-{machine}.tar.gz | tar -C /usr/local -xz"))
 }
 
 /// From a Debian version such as `2:1.24~2`.
@@ -77,12 +83,12 @@ fn nginx(tools: &Tools) -> Need {
         return Need::there(name, true, below(&root, NGINX_PATH).display().to_string());
     }
     // Until Debian 11 and Ubuntu 22.04 `nginx` is a name without a program.
-    let packages = ["nginx", "nginx-common", "nginx-core"].into_iter().filter(|package| apt::knows(&[package]));
-    let packages: Vec<String> = packages.map(str::to_owned).collect();
-    let remedy = if packages.is_empty() {
-        Remedy::ByHand("install nginx by your distribution's means".into())
+    let package = if apt::is_metapackage("nginx") { "nginx-core" } else { "nginx" };
+    let packages = [package, "nginx-common"];
+    let remedy = if apt::knows(&packages) {
+        Remedy::Unpack { folder: "nginx", packages: packages.map(str::to_owned).into() }
     } else {
-        Remedy::Unpack { folder: "nginx", packages }
+        Remedy::ByHand("install nginx by your distribution's means".into())
     };
     Need::missing(name, true, "the gateway's image is made of it", remedy)
 }

@@ -29,10 +29,9 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
     for attempt in &ctx.join.attempts {
         let (Some(pod), Some(conn)) = (attempt.pod, ctx.conn(attempt)) else { continue };
         let moments = &mut moments[pod as usize];
-        if let (Some(nat), Some(created_ns)) = (&conn.raw.nat, conn.nat_created_ns())
-            && nat.source == NatSource::New
-        {
-            later(&mut moments.last_new_connection_ns, created_ns);
+        if conn.raw.nat.as_ref().is_some_and(|nat| nat.source == NatSource::New) {
+            // The socket's own time: the entry's event is only stamped when it is read.
+            later(&mut moments.last_new_connection_ns, conn.opened_ns());
         }
         let life = ctx.cluster.pod(pod);
         let Some(ended_ns) = conn.ended_ns() else { continue };

@@ -52,6 +52,10 @@ fn failure(ctx: &Context<'_, '_>, request: u32, decision: Decision, moments: &[K
 
 /// Each pod of gateway and upstream that was deleted during the run, in order of time.
 pub fn deletions(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Failed]) -> Vec<Deletion> {
+    // What the preparation of an experiment had replaced before is no part of it, unless requests were lost there.
+    let run = &ctx.raw.run;
+    let lost_there = |at: PodAt| failed.iter().any(|failed| failed.pod == Some(at));
+    let in_run = |ns: u64, at: PodAt| (run.started_ns..=run.ended_ns).contains(&ns) || lost_there(at);
     let mut deleted: Vec<(u64, PodAt)> = ctx
         .cluster
         .pods
@@ -59,6 +63,7 @@ pub fn deletions(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Fai
         .enumerate()
         .filter(|(_, life)| life.role.is_some())
         .filter_map(|(at, life)| Some((life.deletion_ns()?, at as PodAt)))
+        .filter(|(ns, at)| in_run(*ns, *at))
         .collect();
     deleted.sort_unstable();
     deleted

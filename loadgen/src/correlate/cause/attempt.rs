@@ -101,14 +101,10 @@ fn tell_conn(conn: &Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) 
     }
 }
 
-/// The conntrack entry is older than the connection: no rule was consulted for it.
+/// The conntrack entry is older than the connection: no rule was consulted for it. An entry that is only known from a dump
+/// proves nothing: a younger one may have taken its place unseen.
 pub fn entry_is_old(conn: &Conn<'_>) -> bool {
-    conn.raw.nat.as_ref().is_some_and(|nat| match nat.source {
-        NatSource::Reused => true,
-        // Found in a dump: only its age tells, and only when it was known then.
-        NatSource::Dump => nat.created_ns > 0 && nat.created_ns.saturating_add(1_000_000_000) < conn.raw.opened_ns,
-        NatSource::New | NatSource::Direct => false,
-    })
+    conn.raw.nat.as_ref().is_some_and(|nat| nat.source == NatSource::Reused)
 }
 
 /// The pod was on its way out when something ended at `by_ns`.

@@ -51,6 +51,9 @@ impl Facts {
                 format!("pod {name} is no longer a ready endpoint, {distance_ms:.1} ms {order} this attempt"),
             );
         }
+        if let Some(ns) = life.absent_since_ns {
+            self.add(ns, "kubernetes", format!("pod {name} was gone before the watch began"));
+        }
         if let Some(ns) = life.gone_ns {
             self.add(ns, "kubernetes", format!("pod {name} is gone"));
         }

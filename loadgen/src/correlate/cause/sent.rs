@@ -6,6 +6,7 @@ use super::Facts;
 use super::attempt::ending;
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
+use crate::correlate::limits::WATCH_LAG_NS;
 use crate::correlate::seen::{Conn, Exch};
 use crate::report::schema::Cause;
 
@@ -112,8 +113,9 @@ fn gave_up(
         facts.add(ended_ns, "kernel", what);
         return if answered_by_gateway { Cause::PodTooSlow } else { Cause::ClientTimeout };
     }
+    let until_ns = ended_ns.saturating_add(WATCH_LAG_NS);
     let lost = conn.is_some_and(|conn| conn.raw.retransmits > 0);
-    if at_pod.is_none() && lost && life.is_some_and(|life| life.ready_throughout(exchange.request_start_ns(), ended_ns))
+    if at_pod.is_none() && lost && life.is_some_and(|life| life.ready_throughout(exchange.request_start_ns(), until_ns))
     {
         facts.add(
             ended_ns,

@@ -6,13 +6,19 @@ use super::Facts;
 use super::attempt::entry_is_old;
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
-use crate::correlate::limits::RULE_LAG_NS;
+use crate::correlate::limits::{RULE_LAG_NS, WATCH_LAG_NS};
 use crate::correlate::seen::Conn;
 use crate::report::schema::Cause;
 
 /// No answer at all: the address is dead, or packets were lost on the way to a pod that is alive.
 pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
     let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {
+        if let Some(nat) = conn.raw.nat.as_ref().filter(|_| entry_is_old(conn))
+            && let Some(since_ns) = ctx.cluster.nobody_has(nat.chosen.ip())
+        {
+            facts.add(since_ns, "kubernetes", format!("no pod has had the address {} since", nat.chosen.ip()));
+            return Cause::StaleNatEntry;
+        }
         facts.missing(ctx, request, "which address was dialled behind the Service, or which pod had it");
         return Cause::Unknown;
     };
@@ -20,7 +26,9 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn
     if life.ending_by(gave_up_ns).is_some() {
         return dead_address(ctx, request, conn, facts);
     }
-    if life.ready_throughout(conn.opened_ns(), gave_up_ns) && conn.raw.syn_retransmits > 0 {
+    // A deletion that the watch tells of a little later may have been at work already.
+    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && conn.raw.syn_retransmits > 0
+    {
         facts.add(
             gave_up_ns,
             "kubernetes",

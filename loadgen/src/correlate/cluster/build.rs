@@ -21,6 +21,9 @@ impl<'a> Cluster<'a> {
         for entry in timeline {
             cluster.take_action_or_event(entry);
         }
+        let pods = timeline.iter().find(|entry| matches!(entry.subject, Subject::Pod { .. }));
+        let gap = timeline.iter().any(|entry| matches!(entry.subject, Subject::WatchGap { .. }));
+        cluster.watched = pods.filter(|_| !gap).map(|first| (config.namespace.as_str(), first.at_ns));
         cluster.roles_from_owners();
         cluster
     }

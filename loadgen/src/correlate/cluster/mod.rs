@@ -25,6 +25,8 @@ pub struct Cluster<'a> {
     by_uid: HashMap<&'a str, PodAt>,
     by_ip: HashMap<IpAddr, Vec<PodAt>>,
     endpoints: HashMap<&'a str, EndpointHistory>,
+    /// The watch told of all pods of this namespace from then on, without a gap.
+    watched: Option<(&'a str, u64)>,
 }
 
 impl<'a> Cluster<'a> {
@@ -41,10 +43,19 @@ impl<'a> Cluster<'a> {
     /// Makes sure that a pod which only a record names is there, too.
     pub fn ensure(&mut self, pod: &'a PodRef, role: Option<Role>, ip: Option<IpAddr>) -> PodAt {
         let at = self.position(&pod.uid, &pod.name);
+        let watched = self.watched.filter(|(namespace, _)| *namespace == pod.namespace);
         let life = &mut self.pods[at as usize];
         life.role = life.role.or(role);
         life.ip = life.ip.or(ip);
+        if life.first_seen_ns.is_none() {
+            life.absent_since_ns = watched.map(|(_, since_ns)| since_ns);
+        }
         at
+    }
+
+    /// No pod that the watch told of has ever had that address; since when it tells. `None`: one had, or the watch cannot say.
+    pub fn nobody_has(&self, ip: IpAddr) -> Option<u64> {
+        self.watched.filter(|_| !self.by_ip.contains_key(&ip)).map(|(_, since_ns)| since_ns)
     }
 
     /// The only pod that can have owned an address at that time. Two candidates are none.

@@ -34,6 +34,8 @@ pub struct PodLife<'a> {
     pub version: Option<&'a str>,
     /// First entry about it.
     pub first_seen_ns: Option<u64>,
+    /// The watch worked from then on, and never told of this pod: it was gone by then.
+    pub absent_since_ns: Option<u64>,
     /// Changes of its condition `Ready`.
     pub ready: Vec<(u64, bool)>,
     /// We asked the API to delete it.
@@ -77,6 +79,7 @@ impl<'a> PodLife<'a> {
             revision: None,
             version: None,
             first_seen_ns: None,
+            absent_since_ns: None,
             ready: Vec::new(),
             deletion_requested_ns: None,
             terminating_ns: None,
@@ -105,6 +108,7 @@ impl<'a> PodLife<'a> {
         let deleted = [
             sign(self.terminating_ns, "the watch shows a deletion time stamp on pod", "kubernetes"),
             sign(self.gone_ns, "the watch shows the end of pod", "kubernetes"),
+            sign(self.absent_since_ns, "gone before the watch began: pod", "kubernetes"),
         ];
         asked.or_else(|| deleted.into_iter().flatten().filter(|end| end.at_ns <= by).min_by_key(|end| end.at_ns))
     }
@@ -142,7 +146,8 @@ impl<'a> PodLife<'a> {
         let changed = self.ready.iter().any(|(ns, ready)| !ready && (from_ns..=until_ns).contains(ns));
         state_at_start == Some(true)
             && !changed
-            && self.ending_by(until_ns).is_none()
-            && !self.container_ends.iter().any(|(ns, _)| (from_ns..=until_ns.saturating_add(WATCH_LAG_NS)).contains(ns))
+            && self.absent_since_ns.is_none()
+            && self.deletion_ns().is_none_or(|ns| ns > until_ns)
+            && !self.container_ends.iter().any(|(ns, _)| (from_ns..=until_ns).contains(ns))
     }
 }

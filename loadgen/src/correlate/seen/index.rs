@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use observer::record::{Hop, Record, SocketCall};
+use observer::record::{ExchangeEnd, Hop, Record, SocketCall};
 
 use super::views::Offset;
 use super::{Conn, Exch, Groups, Trans};
@@ -60,10 +60,14 @@ impl<'a> Seen<'a> {
                 }
             }
         }
-        conns.sort_by_key(|conn| (conn.opened_ns(), conn.node, conn.raw.conn));
+        conns.sort_by_key(|conn| (conn.opened_ns(), conn.node, conn.raw.conn, conn.raw.closed_ns.is_none()));
+        // What was still open when it was told may be told again at its end: the end comes first here, and stays.
+        conns.dedup_by_key(|conn| conn.id);
         exchanges.sort_by_key(|exchange| {
-            (exchange.request_start_ns(), exchange.node, exchange.raw.conn, exchange.raw.index)
+            let raw = exchange.raw;
+            (exchange.request_start_ns(), exchange.node, raw.conn, raw.index, raw.end == ExchangeEnd::Open)
         });
+        exchanges.dedup_by_key(|exchange| (exchange.conn_id, exchange.raw.index));
         translations.sort_by_key(|translation| {
             (translation.created_ns(), translation.raw.client, translation.raw.nat.source_seen)
         });

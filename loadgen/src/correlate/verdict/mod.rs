@@ -51,8 +51,16 @@ enum Hook {
     Absent,
 }
 
-/// The hook in the pod template as it was at the start. `None`: the template is not in the raw files.
+/// The hook of this run: the one that the experiment has set, else that of the pod template as it was found.
+/// `None`: neither is in the raw files.
 fn hook(ctx: &Context<'_, '_>) -> Option<Hook> {
+    if let Some(set) = ctx.raw.run.config.experiment.get("prestop") {
+        return match set.split_once(':') {
+            None => Some(Hook::Absent),
+            Some(("sleep", seconds)) => seconds.parse().ok().map(Hook::Sleep),
+            Some((_, command)) => Some(Hook::Exec(command.to_owned())),
+        };
+    }
     let template = ctx.raw.run.environment.upstream_template.as_ref()?;
     let spec = [template.pointer("/spec/template/spec"), template.pointer("/template/spec"), template.pointer("/spec")]
         .into_iter()

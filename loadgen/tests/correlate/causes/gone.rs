@@ -4,7 +4,7 @@ use loadgen::report::schema::{Cause, JoinedBy};
 use observer::record::{Close, NatSource, Outcome};
 
 use super::{failure_of, is, says};
-use crate::synthetic::World;
+use crate::synthetic::{World, pod_ref};
 
 const THREAD: Option<JoinedBy> = Some(JoinedBy::ThreadOrder);
 const TRACE: Option<JoinedBy> = Some(JoinedBy::Trace);
@@ -141,4 +141,35 @@ fn rejected_although_there_are_endpoints_is_unknown() {
     let mut flow = world.flow(600.0, "a").answered(502, 2);
     flow.last().failed(Outcome::Unreachable, 0).conn().nat = None;
     is(&failure_of(world, flow), Cause::Unknown, None, THREAD);
+}
+
+#[test]
+fn an_old_entry_to_a_pod_of_an_earlier_run() {
+    // The agent remembers the pod; the watch of this run never saw it.
+    let mut world = World::new("steady");
+    let mut flow = world.flow(900.0, "a").answered(504, 1_003);
+    flow.last().failed(Outcome::Unanswered, 1_001).source(NatSource::Reused);
+    let nat = flow.last().conn().nat.as_mut().unwrap();
+    nat.pod = Some(pod_ref("long-gone"));
+    nat.chosen = "10.244.0.99:5000".parse().unwrap();
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::StaleNatEntry, Some("long-gone"), THREAD);
+    says(&failure, "kubernetes", "was gone before the watch began");
+}
+
+#[test]
+fn an_old_entry_to_an_address_that_nobody_has() {
+    let stale = |source, chosen: &str| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(900.0, "a").answered(504, 1_003);
+        flow.last().failed(Outcome::Unanswered, 1_001).source(source);
+        let nat = flow.last().conn().nat.as_mut().unwrap();
+        (nat.pod, nat.chosen) = (None, chosen.parse().unwrap());
+        failure_of(world, flow)
+    };
+    let failure = stale(NatSource::Reused, "10.244.0.99:5000");
+    is(&failure, Cause::StaleNatEntry, None, THREAD);
+    says(&failure, "kubernetes", "no pod has had the address 10.244.0.99");
+    is(&stale(NatSource::Dump, "10.244.0.99:5000"), Cause::Unknown, None, THREAD);
+    is(&stale(NatSource::New, "10.244.0.99:5000"), Cause::Unknown, None, THREAD);
 }

@@ -1,6 +1,7 @@
 //! The BPF object. Only meaningful for the BPF target; on a host it is an empty program.
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![allow(clippy::inline_always)]
 
 #[cfg(target_arch = "bpf")]
 mod features;

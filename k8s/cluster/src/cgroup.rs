@@ -48,7 +48,13 @@ impl Hierarchies {
 
     /// The controllers that [`Self::create`] will have to enable at the root, to be disabled again later.
     pub(crate) fn controllers_to_enable(&self) -> Vec<String> {
-        self.unified().map(|hierarchy| missing_controllers(&hierarchy.mount)).unwrap_or_default()
+        self.handing_on().map(|hierarchy| missing_controllers(&hierarchy.mount)).unwrap_or_default()
+    }
+
+    /// The hierarchy whose controllers must be handed on from parent to child. On a hybrid host the controllers are
+    /// version 1, where every group has them, and version 2 only names the groups.
+    fn handing_on(&self) -> Option<&Hierarchy> {
+        self.unified().filter(|_| self.is_pure_v2())
     }
 
     /// Makes `group` and its parents everywhere, with controllers enabled down to its parent.
@@ -56,7 +62,7 @@ impl Hierarchies {
         for hierarchy in &self.0 {
             let mut dir = hierarchy.mount.clone();
             for part in group.split('/') {
-                if hierarchy.unified {
+                if self.handing_on() == Some(hierarchy) {
                     // A group may hold processes or hand out controllers, not both: the leaf stays as it is.
                     enable_controllers(&dir)?;
                 }
@@ -232,6 +238,7 @@ fn parse_mountinfo(text: &str) -> Vec<Hierarchy> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const HYBRID: &str = "\
@@ -255,5 +262,28 @@ mod tests {
     fn one_unified_mount_is_pure() {
         let found = parse_mountinfo("29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate");
         assert!(Hierarchies(found).is_pure_v2());
+    }
+
+    #[test]
+    fn controllers_are_handed_on_down_to_the_parent_of_the_leaf() {
+        let root = tempfile::tempdir().unwrap();
+        let files = |dir: &Path| {
+            fs::write(dir.join("cgroup.controllers"), "cpuset cpu io memory pids rdma\n").unwrap();
+            fs::write(dir.join("cgroup.subtree_control"), "cpu memory\n").unwrap();
+        };
+        let (outer, leaf) = (root.path().join("a"), root.path().join("a/leaf"));
+        fs::create_dir_all(&leaf).unwrap();
+        [root.path(), outer.as_path(), leaf.as_path()].into_iter().for_each(files);
+        let pure = Hierarchy { mount: root.path().to_owned(), unified: true, cpuset: false };
+        let hierarchies = Hierarchies(vec![pure.clone()]);
+        assert_eq!(hierarchies.controllers_to_enable(), ["cpuset", "pids", "io"]);
+        hierarchies.create("a/leaf").unwrap();
+        let written = |dir: &Path| fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap();
+        // A plain file keeps the last write; the kernel adds up.
+        assert_eq!((written(root.path()), written(&outer)), ("+io".into(), "+io".into()));
+        assert_eq!(written(&leaf), "cpu memory\n");
+
+        let v1 = Hierarchy { mount: "/nowhere".into(), unified: false, cpuset: false };
+        assert!(Hierarchies(vec![v1, pure]).controllers_to_enable().is_empty(), "a hybrid host is left as it is");
     }
 }

@@ -1,7 +1,7 @@
 //! The verbs of `cargo xtask cluster`, with their output. Options come parsed; errors go to whoever prints them.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -43,13 +43,17 @@ pub fn down(root: &Path, quiet: bool) -> Result<()> {
 /// `cluster status`: prints to stdout; true if it is up.
 pub fn status(root: &Path, json: bool) -> Result<bool> {
     let status = Cluster::status(root)?;
-    if json {
-        let text = serde_json::to_string_pretty(&status).map_err(io::Error::from);
-        println!("{}", text.doing(|| "writing the status".into())?);
+    let text = if json {
+        let json = serde_json::to_string_pretty(&status).map_err(io::Error::from);
+        json.doing(|| "writing the status".into())? + "\n"
     } else {
-        print!("{status}");
+        status.to_string()
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // `status | head` is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).doing(|| "writing the status".into()),
+        _ => Ok(status.up),
     }
-    Ok(status.up)
 }
 
 /// `cluster exec -- PROGRAM …`: becomes the program, in the client's network namespace, so that its signals and its

@@ -110,6 +110,10 @@ impl Cluster {
         network.push(namespace_path(namespace));
         command.arg(network).arg("--").arg(program);
         command.env("KUBECONFIG", kubeconfig).env("PATH", path_with(&self.bin_dir));
+        for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+            // There is no way out to a proxy, and kubectl would try one.
+            command.env_remove(proxy);
+        }
         // kubectl's cache of the API would otherwise stay in the user's home.
         command.env("KUBECACHEDIR", self.layout.root.join("kubectl-cache"));
         command
@@ -145,7 +149,8 @@ impl Cluster {
     /// Ok when the node is Ready, else what it is.
     pub(crate) fn node_is_ready(&self) -> Result<(), String> {
         let path = r#"--output=jsonpath={.status.conditions[?(@.type=="Ready")]['status','message']}"#;
-        match self.kubectl(&["get", "node", &self.node.name(), path]) {
+        // An API server without its etcd would take a minute to say so.
+        match self.kubectl(&["get", "node", &self.node.name(), path, "--request-timeout=3s"]) {
             Ok(text) if text.starts_with("True") => Ok(()),
             Ok(text) => Err(format!("the node says: {}", text.trim())),
             Err(error) => Err(error.to_string()),

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Doing;
 use crate::layout::Layout;
 use crate::process::ProcessId;
-use crate::{Options, Result, sysctl};
+use crate::{Options, Result, binaries, sysctl};
 
-/// Fixed places that upstream's programs fill, whatever they are told. Those that did not exist are removed again; the
-/// deeper ones are for machines on which the outer directory is somebody else's.
+/// Fixed places that upstream's programs fill, whatever they are told. Those that did not exist are removed again.
 const HARD_CODED_PATHS: [&str; 12] = [
     "/run/containerd",
     "/run/mount",
@@ -36,6 +35,8 @@ pub(crate) struct Journal {
     pub(crate) boot_id: String,
     /// What was asked for.
     pub(crate) options: Options,
+    /// The version of Kubernetes.
+    pub(crate) kubernetes_version: String,
     /// Where the programs are.
     pub(crate) bin_dir: PathBuf,
     /// Kernel settings as they were.
@@ -64,6 +65,7 @@ impl Journal {
         Ok(Self {
             boot_id: boot_id()?,
             options: options.clone(),
+            kubernetes_version: binaries::kubernetes_version().to_owned(),
             bin_dir: bin_dir.to_owned(),
             sysctls: sysctl::read_all(),
             absent_paths: HARD_CODED_PATHS.map(PathBuf::from).into_iter().filter(absent).collect(),

@@ -11,8 +11,9 @@ pub const CLIENT_NAMESPACE: &str = "pw-client";
 pub const CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
 /// Length of the prefix of that segment.
 pub(crate) const LAN_PREFIX: u8 = 24;
-/// The cgroup that holds everything of ours, in every hierarchy.
-pub(crate) const CGROUP: &str = "podwitness";
+/// The cgroup that holds everything of ours, in every hierarchy. Its name does not begin with `pod`: programs that look
+/// for pods by their cgroups take `pod…` for one.
+pub(crate) const CGROUP: &str = "pw-cluster";
 
 /// One node: its names, addresses and places.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::options::{Metrics, ProxyMode};
-use crate::{Result, binaries, lifecycle};
+use crate::{Result, lifecycle};
 
 /// One daemon.
 #[derive(Debug, Clone, Serialize)]
@@ -76,7 +76,7 @@ pub(crate) fn read(root: &Path) -> Result<Status> {
 }
 
 fn describe(status: &mut Status, layout: &Layout, journal: &Journal) {
-    status.kubernetes_version = Some(binaries::kubernetes_version().to_owned());
+    status.kubernetes_version = Some(journal.kubernetes_version.clone());
     status.proxy_mode = Some(journal.options.proxy_mode);
     status.dns = Some(journal.options.dns);
     status.metrics = Some(journal.options.metrics);

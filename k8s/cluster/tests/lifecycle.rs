@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use podwitness_cluster::process::ProcessId;
 use podwitness_cluster::{Cluster, ClusterGuard, Error, Metrics, Options, ProxyMode, binaries};
 use support::{Machine, Place, SHELL_IMAGE, cluster_processes, kill_now, turn};
 
@@ -74,10 +75,7 @@ fn a_cluster_works_is_repaired_and_goes_without_a_trace() {
     up_again_changes_nothing(&cluster, &options);
     killed_parts_are_repaired(&cluster, &options);
 
-    for (pid, _) in cluster_processes() {
-        kill_now(pid);
-    }
-    eventually("everything to be dead", || cluster_processes().is_empty());
+    kill_everything(&options.root);
     assert!(!Cluster::status(&options.root).unwrap().up);
     cluster.down().unwrap();
     before.assert_unchanged("after `down` of a cluster that was killed");
@@ -102,7 +100,7 @@ fn the_observers_rights(cluster: &Cluster) {
                     {{name: tracing, hostPath: {{path: /sys/kernel/tracing, type: Directory}}}}],
           containers: [{{name: main, image: \"{SHELL_IMAGE}\", imagePullPolicy: Never,
             command: [sh, -c, 'grep CapEff /proc/self/status; cat /tracing/events/sock/inet_sock_set_state/id;
-                               ls /cgroup/podwitness/node0/kubepods; ip -o link show n0'],
+                               ls /cgroup/pw-cluster/node0/kubepods; ip -o link show n0'],
             volumeMounts: [{{name: cgroup, mountPath: /cgroup, readOnly: true}},
                            {{name: tracing, mountPath: /tracing, readOnly: true}}],
             securityContext: {{readOnlyRootFilesystem: true, allowPrivilegeEscalation: false,
@@ -134,21 +132,44 @@ fn up_again_changes_nothing(cluster: &Cluster, options: &Options) {
     assert!(Cluster::status(cluster.root()).unwrap().up);
 }
 
+/// Each daemon by itself, then several at once, then all of them.
 fn killed_parts_are_repaired(cluster: &Cluster, options: &Options) {
-    let uid = ["get", "pod", "web", "--output=jsonpath={.metadata.uid}"];
-    let before = cluster.kubectl(&uid).unwrap();
+    let uid = || cluster.kubectl(&["get", "pod", "web", "--output=jsonpath={.metadata.uid}"]).unwrap();
+    let before = uid();
+    let daemons = || Cluster::status(&options.root).unwrap().daemons;
+    let names: Vec<String> = daemons().into_iter().map(|daemon| daemon.name).collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        let pid = daemons().into_iter().find(|daemon| daemon.name == name).unwrap().pid;
+        let process = ProcessId::of(pid).unwrap();
+        process.kill();
+        eventually("it to be dead", || !process.is_alive());
+        let status = Cluster::status(&options.root).unwrap();
+        assert!(!status.up && status.problem.as_ref().unwrap().contains(&name), "without {name}: {status}");
+        Cluster::up(options).unwrap();
+        let status = Cluster::status(&options.root).unwrap();
+        assert!(status.up, "after the death of {name}: {status}");
+    }
     for name in ["kubelet", "containerd", "containerd-shim-runc-v2"] {
         let running = cluster_processes();
         let found = running.iter().find(|(_, exe)| exe.file_name().unwrap() == name);
         kill_now(found.unwrap_or_else(|| panic!("{name} does not run")).0);
     }
-    let status = Cluster::status(&options.root).unwrap();
-    assert!(!status.up && status.problem.unwrap().contains("ended"));
-
     Cluster::up(options).unwrap();
-    assert!(Cluster::status(&options.root).unwrap().up);
-    assert_eq!(cluster.kubectl(&uid).unwrap(), before, "the repaired cluster is another one");
     eventually("the pod to serve again", || ask_gateway(cluster).ends_with("served\n"));
+    kill_everything(&options.root);
+    Cluster::up(options).unwrap();
+    assert_eq!(uid(), before, "the repaired cluster is another one");
+    eventually("the pod to serve again", || ask_gateway(cluster).ends_with("served\n"));
+}
+
+fn kill_everything(root: &Path) {
+    for (pid, _) in cluster_processes() {
+        kill_now(pid);
+    }
+    eventually("everything to be dead", || {
+        Cluster::status(root).unwrap().daemons.iter().all(|daemon| !daemon.alive) && cluster_processes().is_empty()
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::command::tail_of;
 use crate::daemons::{Context, Daemon, Place, addons, control_plane, node as node_daemons};
 use crate::journal::Journal;
 use crate::node::namespace_path;
-use crate::options::Metrics;
+use crate::options::{Metrics, PAUSE_IMAGE};
 use crate::steps::Steps;
 use crate::{Error, Result, network, objects, probe};
 
@@ -28,13 +28,20 @@ pub(super) struct BringUp<'a> {
 impl BringUp<'_> {
     pub(super) fn run(mut self) -> Result<()> {
         let context = self.context;
-        self.start(&control_plane::etcd(&context))?;
+        if self.start(&control_plane::etcd(&context))? {
+            // An API server that has lost its etcd waits ever longer before it looks again; a new one looks at once.
+            self.end("kube-apiserver")?;
+        }
         self.start(&node_daemons::containerd(&context))?;
         self.wait_for("etcd", || probe::accepts(local(control_plane::ETCD_PORT)))?;
         self.start(&control_plane::api_server(&context))?;
         images::wait_for_containerd(&context, self.steps, || self.check())?;
-        images::import(context.bin_dir, &context.layout.containerd_socket(context.node), &context.options.images)?;
+        let socket = context.layout.containerd_socket(context.node);
+        images::import(context.bin_dir, &socket, &context.options.images)?;
         self.steps.say(format!("containerd runs, {} images imported", context.options.images.len()));
+        if !images::has(context.bin_dir, &socket, PAUSE_IMAGE)? {
+            self.steps.say(format!("warning: no image is called {PAUSE_IMAGE}; pods start only after it is loaded"));
+        }
 
         self.wait_for("the API server's port", || probe::accepts(local(control_plane::API_PORT)))?;
         self.wait_until("the API server to be ready", |cluster| {
@@ -67,17 +74,25 @@ impl BringUp<'_> {
         })
     }
 
-    /// Starts a daemon unless it runs already.
-    fn start(&mut self, daemon: &Daemon) -> Result<()> {
+    /// Starts a daemon unless it runs already; whether it had to.
+    fn start(&mut self, daemon: &Daemon) -> Result<bool> {
         self.steps.check()?;
         if self.journal.daemons.get(&daemon.name).is_some_and(|process| process.is_alive()) {
-            return Ok(());
+            return Ok(false);
         }
         let layout = self.context.layout;
         let process = self.place.start(daemon, &layout.root, &layout.log(&daemon.name))?;
         // A crash before this line leaves a process that the cgroup names as ours.
         self.journal.daemons.insert(daemon.name.clone(), process);
-        self.journal.save(layout)
+        self.journal.save(layout)?;
+        Ok(true)
+    }
+
+    /// Ends a daemon that is to be started anew, if it runs.
+    fn end(&mut self, name: &str) -> Result<()> {
+        let Some(process) = self.journal.daemons.remove(name) else { return Ok(()) };
+        process.kill();
+        self.steps.wait(name, PATIENCE, || Ok(if process.is_alive() { Err("it still runs".into()) } else { Ok(()) }))
     }
 
     /// Fails with the end of its log when a daemon has ended.

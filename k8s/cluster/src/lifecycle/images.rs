@@ -28,3 +28,10 @@ pub(crate) fn import(bin_dir: &Path, socket: &Path, archives: &[PathBuf]) -> Res
     }
     Ok(())
 }
+
+/// Whether an image of this name is there.
+pub(super) fn has(bin_dir: &Path, socket: &Path, reference: &str) -> Result<bool> {
+    let mut command = Command::new(bin_dir.join("ctr"));
+    command.arg("--address").arg(socket).args(["--namespace", "k8s.io", "images", "list", "--quiet"]);
+    Ok(run(&mut command)?.lines().any(|line| line == reference))
+}

@@ -1,6 +1,7 @@
 //! From nothing to a Ready node, from a damaged one back to a whole one, and from anything to nothing.
 
 mod bring_up;
+mod fixed_paths;
 mod images;
 mod lock;
 mod prepare;

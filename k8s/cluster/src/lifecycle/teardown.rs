@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::fixed_paths;
 use super::lock::Lock;
 use crate::cgroup::Hierarchies;
 use crate::error::Doing;
@@ -15,8 +16,6 @@ use crate::steps::Steps;
 use crate::{Error, Result, mounts, network, sysctl};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Directories of tools that every program on the machine may use.
-const SHARED_DIRS: [&str; 2] = ["/run/mount", "/run/netns"];
 
 /// `down`: removes the cluster below `root`. True if there was anything.
 pub(crate) fn down(root: &Path, steps: &Steps) -> Result<bool> {
@@ -49,94 +48,74 @@ fn nodes() -> Vec<Node> {
     vec![Node { index: 0, pod_subnet: Options::default().pod_subnet }]
 }
 
-/// Removes what [`leftovers`] lists and undoes what the journal says.
+/// Removes what [`leftovers`] lists and undoes what the journal says. A step that fails does not stop the others, but
+/// then the journal stays, for another try.
 pub(super) fn remove_everything(root: &Path, steps: &Steps) -> Result<()> {
     let layout = Layout::new(root);
+    let mut problems = Problems(Vec::new());
     let journal = Journal::load(&layout).unwrap_or_else(|error| {
         steps.say(format!("{error}; going by names alone"));
         None
     });
+    let same_boot = journal.as_ref().is_some_and(|journal| journal.is_of_this_boot().unwrap_or(false));
     let hierarchies = Hierarchies::discover()?;
     // All at once: nothing of it will be used again, and an order would only give the daemons time to react.
-    hierarchies.kill(CGROUP, PATIENCE)?;
+    problems.note(hierarchies.kill(CGROUP, PATIENCE));
     steps.say("daemons and pods ended");
 
-    let same_boot = journal.as_ref().map(Journal::is_of_this_boot).transpose()?.unwrap_or(true);
-    mounts::unmount_below(root)?;
-    network::remove(&nodes())?;
+    problems.note(mounts::unmount_below(root));
+    problems.note(network::remove(&nodes()));
+    problems.note(hierarchies.remove(CGROUP, PATIENCE));
     if let Some(journal) = journal.as_ref().filter(|_| same_boot) {
         for path in &journal.mounted {
-            if mounts::is_mounted(path)? {
-                mounts::unmount(path)?;
-            }
+            problems.note(unmount_if_mounted(path));
         }
-        let restored = sysctl::restore(&journal.sysctls)?;
-        if !restored.is_empty() {
+        if let Some(restored) = problems.note(sysctl::restore(&journal.sysctls)).filter(|names| !names.is_empty()) {
             steps.say(format!("restored {}", restored.join(", ")));
         }
-    }
-    hierarchies.remove(CGROUP, PATIENCE)?;
-    if let Some(journal) = &journal {
         hierarchies.disable_at_root(&journal.enabled_controllers);
-        for path in &journal.absent_paths {
-            remove_path(path)?;
+    }
+    fixed_paths::clean(root, journal.iter().flat_map(|journal| &journal.absent_paths));
+    steps.say("mounts, namespaces, cgroups and settings as before");
+
+    if problems.0.is_empty() {
+        problems.note(remove_root(&layout));
+        for parent in journal.iter().flat_map(|journal| journal.made_parents.iter().rev()) {
+            // Not empty means that someone else has come to use it.
+            let _ = fs::remove_dir(parent);
         }
     }
-    remove_strays(root);
-    steps.say("mounts, namespaces, cgroups and settings as before");
-    // The journal goes last: until then another `down` can do it all again.
-    remove_except(root, &layout.journal())?;
-    remove_path(root)?;
-    for parent in journal.iter().flat_map(|journal| journal.made_parents.iter().rev()) {
-        // Not empty means that someone else has come to use it.
-        let _ = fs::remove_dir(parent);
-    }
-    let left = leftovers(root)?;
-    if left.is_empty() { Ok(()) } else { Err(Error::LeftOver(left)) }
+    problems.0.extend(leftovers(root)?);
+    if problems.0.is_empty() { Ok(()) } else { Err(Error::LeftOver(problems.0)) }
 }
 
-/// Removes a fixed place that did not exist before us.
-fn remove_path(path: &Path) -> Result<()> {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
-    if SHARED_DIRS.iter().any(|shared| path == Path::new(shared)) {
-        return remove_if_empty(path);
+/// What could not be done.
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.0.push(error.to_string())).ok()
     }
+}
+
+fn unmount_if_mounted(path: &Path) -> Result<()> {
+    if mounts::is_mounted(path)? { mounts::unmount(path) } else { Ok(()) }
+}
+
+/// Removes the state directory. The journal goes last: until then another `down` can do it all again.
+fn remove_root(layout: &Layout) -> Result<()> {
+    let journal = layout.journal();
+    let entries = fs::read_dir(&layout.root).into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in entries.filter(|path| *path != journal).collect::<Vec<_>>() {
+        remove_tree(&path)?;
+    }
+    remove_tree(&layout.root)
+}
+
+fn remove_tree(path: &Path) -> Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     // Never descend into a mount: what is in it is not what we would remove.
     mounts::unmount_below(path)?;
     let removed = if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     removed.doing(|| format!("removing {}", path.display()))
-}
-
-/// A directory that others may have come to use stays if they have. `ip netns add` mounts its own onto itself.
-fn remove_if_empty(path: &Path) -> Result<()> {
-    let mut entries = fs::read_dir(path).doing(|| format!("reading {}", path.display()))?;
-    if entries.next().is_some() {
-        return Ok(());
-    }
-    drop(entries);
-    while mounts::is_mounted(path)? {
-        mounts::unmount(path)?;
-    }
-    fs::remove_dir(path).doing(|| format!("removing {}", path.display()))
-}
-
-/// Single files in directories that were there before: results of our network, log links into our root.
-fn remove_strays(root: &Path) {
-    let entries = |dir: &str| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let of_our_network = entries("/var/lib/cni/results")
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("podwitness-")));
-    let into_our_root =
-        entries("/var/log/containers").filter(|path| fs::read_link(path).is_ok_and(|target| target.starts_with(root)));
-    for path in of_our_network.chain(into_our_root) {
-        // They mean nothing to anyone; one that cannot be removed is no reason to stop.
-        let _ = fs::remove_file(path);
-    }
-}
-
-fn remove_except(dir: &Path, kept: &Path) -> Result<()> {
-    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path != kept) {
-        remove_path(&path)?;
-    }
-    Ok(())
 }

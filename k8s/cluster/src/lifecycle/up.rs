@@ -1,6 +1,6 @@
 //! `up`: nothing to do, something to repair, or everything to make.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::bring_up::BringUp;
 use super::lock::Lock;
@@ -16,18 +16,20 @@ use crate::{Error, Options, Result, binaries, network, preflight};
 /// Ends when the cluster is up as wanted. If it cannot, nothing is left.
 pub(crate) fn up(options: &Options, steps: &Steps) -> Result<Cluster> {
     options.validate()?;
+    preflight::require_root()?;
+    if let Some(cluster) = keep(options, &Lock::take(steps)?, steps)? {
+        return Ok(cluster);
+    }
     preflight::require(options)?;
-    let bin_dir = match &options.bin_dir {
-        Some(dir) => dir.clone(),
-        None => binaries::ensure_with(steps)?,
-    };
+    let bin_dir = bin_dir(options)?;
+    if options.bin_dir.is_none() {
+        // Without the lock: it can take minutes.
+        binaries::ensure_with(steps)?;
+    }
     binaries::check_complete(&bin_dir)?;
-    let _lock = Lock::take(steps)?;
-    network::refuse_foreign(&options.root)?;
-    let layout = Layout::new(&options.root);
-    if let Some(journal) = Journal::load(&layout)?
-        && let Some(cluster) = keep(options, journal, steps)?
-    {
+    let lock = Lock::take(steps)?;
+    // Another process may have been faster meanwhile.
+    if let Some(cluster) = keep(options, &lock, steps)? {
         return Ok(cluster);
     }
     if !teardown::leftovers(&options.root)?.is_empty() {
@@ -44,31 +46,31 @@ pub(crate) fn up(options: &Options, steps: &Steps) -> Result<Cluster> {
     made
 }
 
+fn bin_dir(options: &Options) -> Result<PathBuf> {
+    options.bin_dir.clone().map_or_else(binaries::directory, Ok)
+}
+
 /// Keeps a cluster that is up, repairing it where needed; `None` if it has to be made anew.
-fn keep(options: &Options, mut journal: Journal, steps: &Steps) -> Result<Option<Cluster>> {
-    if !journal.complete || !journal.is_of_this_boot()? {
-        return Ok(None);
-    }
+fn keep(options: &Options, _lock: &Lock, steps: &Steps) -> Result<Option<Cluster>> {
+    network::refuse_foreign(&options.root)?;
     let layout = Layout::new(&options.root);
+    let Some(mut journal) = Journal::load(&layout)? else { return Ok(None) };
     let cluster = Cluster::from_journal(&layout, &journal);
-    let anything_alive = journal.daemons.values().any(|process| process.is_alive());
-    if !anything_alive || !network::is_complete(&cluster.node) {
+    if !journal.complete || !journal.is_of_this_boot()? || !network::is_complete(&cluster.node) {
         return Ok(None);
     }
-    if let Some(difference) = options.difference(&journal.options) {
+    if let Some(difference) = difference(options, &journal)? {
         return Err(Error::OtherOptions { difference });
     }
-    if journal.daemons.values().all(|process| process.is_alive()) && cluster.node_is_ready().is_ok() {
+    let ended = journal.daemons.iter().filter(|(_, process)| !process.is_alive());
+    let ended: Vec<String> = ended.map(|(name, _)| name.clone()).collect();
+    if ended.is_empty() && cluster.node_is_ready().is_ok() {
         import(&cluster.bin_dir, &layout.containerd_socket(&cluster.node), &options.images)?;
         steps.say("the cluster is up already");
         return Ok(Some(cluster));
     }
-    let ended = journal.daemons.iter().filter(|(_, process)| !process.is_alive());
-    let ended: Vec<String> = ended.map(|(name, _)| name.clone()).collect();
-    steps.say(format!(
-        "repairing the cluster: {} ended",
-        if ended.is_empty() { "nothing has".into() } else { ended.join(", ") }
-    ));
+    let what = if ended.is_empty() { "the node is not Ready".into() } else { format!("{} ended", ended.join(", ")) };
+    steps.say(format!("repairing the cluster: {what}"));
     for name in &ended {
         journal.daemons.remove(name);
     }
@@ -83,6 +85,15 @@ fn keep(options: &Options, mut journal: Journal, steps: &Steps) -> Result<Option
             Ok(None)
         }
     }
+}
+
+/// What forbids to take the cluster that is up for the one that is wanted.
+fn difference(options: &Options, journal: &Journal) -> Result<Option<String>> {
+    let mut differences: Vec<String> = options.difference(&journal.options).into_iter().collect();
+    if journal.bin_dir != bin_dir(options)? {
+        differences.push(format!("its programs are those in {}", journal.bin_dir.display()));
+    }
+    Ok((!differences.is_empty()).then(|| differences.join(", ")))
 }
 
 fn make(options: &Options, bin_dir: &Path, steps: &Steps) -> Result<Cluster> {

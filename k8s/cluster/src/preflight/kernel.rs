@@ -1,6 +1,7 @@
 //! Who we are and what the kernel offers.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -8,6 +9,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use super::Finding;
 use crate::cgroup::Hierarchies;
 use crate::command::{find_program, run, system};
+use crate::node::{CLIENT_NAMESPACE, namespace_path};
 
 pub(super) fn check() -> Vec<Finding> {
     vec![
@@ -16,10 +18,11 @@ pub(super) fn check() -> Vec<Finding> {
         filesystem("overlay", "the layers of container images"),
         filesystem("tmpfs", "volumes"),
         bridge_filter(),
+        other_kubelet(),
     ]
 }
 
-fn root() -> Finding {
+pub(super) fn root() -> Finding {
     let what = "root on Linux";
     if !cfg!(target_os = "linux") {
         return Finding::missing(
@@ -77,6 +80,17 @@ fn bridge_filter() -> Finding {
     }
     let detail = "without it pods on one node cannot reach each other through a Service";
     Finding::missing(what, detail, "modprobe br_netfilter, or a kernel with it")
+}
+
+/// Kubelets share the socket for device plugins, whose path is fixed: ours would take it from another one.
+fn other_kubelet() -> Finding {
+    let (what, socket) = ("no other kubelet", "/var/lib/kubelet/device-plugins/kubelet.sock");
+    let ours = namespace_path(CLIENT_NAMESPACE).exists();
+    if ours || UnixStream::connect(socket).is_err() {
+        return Finding::ok(what, "none runs");
+    }
+    let detail = format!("one answers at {socket}: this machine is a Kubernetes node already");
+    Finding::missing(what, detail, "use that cluster (`--context NAME`), or stop its kubelet first")
 }
 
 /// Whether modprobe would find it. `up` loads what it needs; a check changes nothing.

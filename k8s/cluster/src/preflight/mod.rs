@@ -64,6 +64,12 @@ pub fn check(options: &Options) -> Vec<Finding> {
     findings
 }
 
+/// Fails unless root: everything else needs that even to look.
+pub(crate) fn require_root() -> Result<()> {
+    let finding = kernel::root();
+    if finding.verdict == Verdict::Missing { Err(Error::Preflight(vec![finding])) } else { Ok(()) }
+}
+
 /// Fails with all that is missing at once.
 pub fn require(options: &Options) -> Result<()> {
     let mut findings = check(options);

@@ -96,7 +96,8 @@ impl Watched {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Report::Batch { learned, read_until_ns } = self.reports.recv_timeout(left).expect("the reader tells") else {
+            let Report::Batch { learned, read_until_ns } = self.reports.recv_timeout(left).expect("the reader tells")
+            else {
                 panic!("the reader failed");
             };
             for each in learned {

@@ -36,6 +36,8 @@ pub struct Snapshot {
 /// A question or an order.
 #[derive(Debug)]
 pub enum Command {
+    /// Is something wrong with the agent?
+    Health(Reply<Option<String>>),
     /// How is the agent?
     Status(Reply<Status>),
     /// What shall be measured of it?

@@ -108,6 +108,11 @@ impl Joiner {
         self.pods_watched = works;
     }
 
+    /// See [`Joiner::set_pods_watched`].
+    pub fn pods_watched(&self) -> bool {
+        self.pods_watched
+    }
+
     /// Conntrack has told everything up to this time; `None`: it works no longer.
     pub fn set_nat_read_until(&mut self, until_ns: Option<u64>) {
         self.nat_read_until_ns = until_ns;

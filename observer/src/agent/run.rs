@@ -69,8 +69,10 @@ pub async fn run(options: RunOptions) -> Result<()> {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    preflight()?;
-    let cgroup = cgroup(&options)?;
+    let cgroup = cgroup(options.cgroup.as_deref());
+    preflight(cgroup.as_deref())?;
+    let cgroup =
+        cgroup.context("no cgroup2 mount; mount one with `mount -t cgroup2 none DIR` and name it with --cgroup DIR")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -159,8 +161,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
         .with_context(|| format!("{address} cannot be listened on; is another agent running? Choose another address"))
 }
 
-fn preflight() -> Result<()> {
-    let missing = crate::check::required().into_iter().filter(|finding| finding.required && !finding.ok);
+fn preflight(cgroup: Option<&Path>) -> Result<()> {
+    let missing = crate::check::programs(cgroup).into_iter().filter(|finding| finding.required && !finding.ok);
     let lines: Vec<String> = missing
         .map(|finding| {
             format!("  {}: {} (fix: {})", finding.name, finding.detail, finding.fix.as_deref().unwrap_or("none known"))
@@ -172,14 +174,15 @@ fn preflight() -> Result<()> {
     bail!("this machine lacks what the agent needs:\n{}\n`observer check` says more", lines.join("\n"))
 }
 
-fn cgroup(options: &RunOptions) -> Result<PathBuf> {
-    if let Some(path) = &options.cgroup {
-        return Ok(path.clone());
+/// The directory to attach at: the one that is named, else the cgroup2 mount that shows the node's pods.
+pub fn cgroup(named: Option<&Path>) -> Option<PathBuf> {
+    if let Some(path) = named {
+        return Some(path.to_path_buf());
     }
-    let mounts = cgroup_mount::mounts().context("/proc/self/mountinfo cannot be read")?;
-    cgroup_mount::choose(&mounts)
-        .map(|mount| mount.path.clone())
-        .context("no cgroup2 mount; mount one with `mount -t cgroup2 none DIR` and name it with --cgroup DIR")
+    let mounts = cgroup_mount::mounts()
+        .inspect_err(|error| tracing::warn!(%error, "/proc/self/mountinfo cannot be read"))
+        .unwrap_or_default();
+    cgroup_mount::choose(&mounts).map(|mount| mount.path.clone())
 }
 
 fn topology(options: &RunOptions) -> Topology {

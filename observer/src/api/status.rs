@@ -45,12 +45,17 @@ pub struct Status {
 impl Status {
     /// Why the agent is not healthy; `None`: it is. A watch that fails makes it poorer, not unhealthy: see [`Status::watches`].
     pub fn problem(&self) -> Option<String> {
+        Self::problem_of(&self.programs, self.canary_seen)
+    }
+
+    /// The same, from the parts that decide it.
+    pub fn problem_of(programs: &[ProgramStatus], canary_seen: bool) -> Option<String> {
         let missing = |program: &&ProgramStatus| program.required && !program.attached;
-        if let Some(program) = self.programs.iter().find(missing) {
+        if let Some(program) = programs.iter().find(missing) {
             let reason = program.reason.as_deref().unwrap_or("no reason given");
             return Some(format!("program {} is not attached: {reason}", program.name));
         }
-        (!self.canary_seen).then(|| "the programs did not see the agent's own test connection".to_owned())
+        (!canary_seen).then(|| "the programs did not see the agent's own test connection".to_owned())
     }
 }
 

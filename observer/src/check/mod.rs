@@ -1,6 +1,10 @@
 //! What this machine offers, and what will be missing, before anything is attached.
 
+use std::path::Path;
+
 use serde::Serialize;
+
+use crate::kernel;
 
 mod cluster;
 mod node;
@@ -22,10 +26,9 @@ pub struct Finding {
     pub fix: Option<String>,
 }
 
-/// Looks at everything.
-pub async fn all(with_kubernetes: bool) -> Vec<Finding> {
-    let mut findings = required();
-    findings.push(node::pods_cgroup());
+/// Looks at everything. `cgroup`: where the programs would be attached.
+pub async fn all(cgroup: Option<&Path>, with_kubernetes: bool) -> Vec<Finding> {
+    let mut findings = programs(cgroup);
     findings.push(node::conntrack());
     if with_kubernetes {
         findings.extend(cluster::api_server().await);
@@ -34,14 +37,23 @@ pub async fn all(with_kubernetes: bool) -> Vec<Finding> {
 }
 
 /// Looks at what the eBPF programs need.
-pub fn required() -> Vec<Finding> {
-    let own = |finding: crate::kernel::Finding| Finding {
-        name: finding.name.into(),
+pub fn programs(cgroup: Option<&Path>) -> Vec<Finding> {
+    let own = |finding: kernel::Finding| Finding {
+        lost_without: lost_without(&finding).into(),
+        name: finding.name.replace([' ', '\''], "_").to_lowercase(),
         ok: finding.ok,
         required: finding.required,
-        lost_without: if finding.required { "everything: the agent does not run".into() } else { String::new() },
         detail: finding.detail,
         fix: finding.fix,
     };
-    crate::kernel::probe().into_iter().map(own).collect()
+    kernel::probe(cgroup).into_iter().map(own).collect()
+}
+
+fn lost_without(finding: &kernel::Finding) -> &'static str {
+    match finding.name {
+        _ if finding.required => "everything: the agent does not run",
+        "pods' cgroups" => "pods are known by address only: no host-network pods, and less certain",
+        "program statistics" => "the programs' own cost",
+        _ => "nothing at present",
+    }
 }

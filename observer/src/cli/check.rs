@@ -1,5 +1,6 @@
 //! `observer check`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -7,6 +8,7 @@ use clap::Args;
 
 use super::table::table;
 use super::{FAILED, Output};
+use crate::agent::run::cgroup;
 use crate::check::{self, Finding};
 
 /// Options of `observer check`.
@@ -15,6 +17,9 @@ pub struct CheckOptions {
     /// Form of the output.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
+    /// Directory of the cgroup2 hierarchy that the agent would attach at. Default: the mount that shows the node's pods.
+    #[arg(long, value_name = "DIR")]
+    cgroup: Option<PathBuf>,
     /// Do not ask the API server.
     #[arg(long)]
     no_kubernetes: bool,
@@ -22,7 +27,8 @@ pub struct CheckOptions {
 
 /// Prints every finding. Fails when something required is missing.
 pub async fn run(options: CheckOptions) -> Result<ExitCode> {
-    let findings = check::all(!options.no_kubernetes).await;
+    let cgroup = cgroup(options.cgroup.as_deref());
+    let findings = check::all(cgroup.as_deref(), !options.no_kubernetes).await;
     match options.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&findings)?),
         Output::Table => println!("{}", render(&findings)),

@@ -98,8 +98,8 @@ impl RunStore {
     }
 
     /// Keeps a record if it belongs to the open run. Older runs make room when memory runs short; beyond that it is counted
-    /// as dropped.
-    pub fn push(&mut self, record: &Record) {
+    /// as dropped. `any_hop`: see [`Span::any_hop`].
+    pub fn push(&mut self, record: &Record, any_hop: bool) {
         let bytes: usize = self.held.iter().map(|held| held.lines.bytes()).sum();
         if bytes > self.max_bytes && self.held.first().is_some_and(|oldest| oldest.run.closed_ns.is_some()) {
             let oldest = self.held.remove(0);
@@ -107,7 +107,7 @@ impl RunStore {
         }
         let full = self.held.iter().map(|held| held.lines.bytes()).sum::<usize>() > self.max_bytes;
         let Some(held) = self.open_mut() else { return };
-        let span = Span { id: &held.run.id, from_ns: held.run.opened_ns, until_ns: held.closing_ns };
+        let span = Span { id: &held.run.id, from_ns: held.run.opened_ns, until_ns: held.closing_ns, any_hop };
         if !belongs(record, span) {
             return;
         }

@@ -85,11 +85,9 @@ impl App {
 }
 
 async fn healthz(State(app): State<App>) -> Response {
-    match app.ask(Command::Snapshot).await {
-        Ok(snapshot) => match snapshot.status.problem() {
-            None => "ok\n".into_response(),
-            Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem + "\n").into_response(),
-        },
+    match app.ask(Command::Health).await {
+        Ok(None) => "ok\n".into_response(),
+        Ok(Some(problem)) => (StatusCode::SERVICE_UNAVAILABLE, problem + "\n").into_response(),
         Err(failure) => failure.into_response(),
     }
 }

@@ -13,7 +13,9 @@ use nix::sched::{CloneFlags, setns};
 pub fn is_root(test: &str) -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
-        eprintln!("\n*** SKIPPED, NOT RUN: {test} needs root (network namespaces, netlink). Run the tests with sudo. ***\n");
+        eprintln!(
+            "\n*** SKIPPED, NOT RUN: {test} needs root (network namespaces, netlink). Run the tests with sudo. ***\n"
+        );
     }
     root
 }

@@ -19,6 +19,7 @@ fn answer<T>(reply: Reply<T>, value: T) {
 impl Core {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
+            Command::Health(reply) => answer(reply, Status::problem_of(&self.kernel.programs(), self.canary.seen)),
             Command::Status(reply) => answer(reply, self.status(true)),
             Command::Snapshot(reply) => {
                 answer(reply, Box::new(Snapshot { status: self.status(false), hops: self.hops.clone() }));

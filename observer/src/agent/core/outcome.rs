@@ -53,7 +53,7 @@ impl Core {
             if !each.snapshot {
                 self.count(&each.record, now_ns);
             }
-            self.runs.push(&each.record);
+            self.runs.push(&each.record, !self.joiner.pods_watched());
         }
         self.joined = joined;
     }

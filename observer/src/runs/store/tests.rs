@@ -58,11 +58,11 @@ fn one_run_from_opening_to_its_last_line() {
     let mut store = RunStore::new(1 << 20);
     store.open(request(A), loss(2), 100).unwrap();
     assert_eq!(store.parts().unwrap().gateway, Some("lab/gateway".parse().unwrap()));
-    store.push(&exchange(Hop::Pod, None, 150, Some(160)));
-    store.push(&exchange(Hop::Other, None, 150, Some(160)));
+    store.push(&exchange(Hop::Pod, None, 150, Some(160)), false);
+    store.push(&exchange(Hop::Other, None, 150, Some(160)), false);
     assert!(store.begin_close(A, 200) && !store.begin_close(B, 200));
-    store.push(&exchange(Hop::Front, None, 190, Some(195)));
-    store.push(&exchange(Hop::Front, None, 201, Some(205)));
+    store.push(&exchange(Hop::Front, None, 190, Some(195)), false);
+    store.push(&exchange(Hop::Front, None, 201, Some(205)), false);
     let run = store.finish_close(A, 300, &loss(9)).unwrap();
     assert_eq!((run.records, run.records_dropped, run.closed_ns), (2, 0, Some(200)));
     let (lines, end) = store.records(A, &loss(100)).unwrap();
@@ -99,7 +99,7 @@ fn what_does_not_fit_is_counted_after_old_runs_made_room() {
     for id in [A, B] {
         store.open(request(id), BTreeMap::new(), 0).unwrap();
         for at in 0..40_000 {
-            store.push(&exchange(Hop::Pod, Some(&format!("{id}{at:016x}")), at, Some(at)));
+            store.push(&exchange(Hop::Pod, Some(&format!("{id}{at:016x}")), at, Some(at)), false);
         }
         if id == A {
             store.finish_close(A, 50_000, &BTreeMap::new()).unwrap();

@@ -1,5 +1,9 @@
 //! What a run's raw files say, in the form people and programs read.
 
+pub mod answers;
+mod hook;
 pub mod schema;
 pub mod summary;
 pub mod threshold;
+
+pub use hook::Hook;

@@ -2,6 +2,7 @@
 //! the properties that hold for every run, and the whole report of a few runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answers;
 mod causes;
 mod joins;
 mod properties;

@@ -30,14 +30,14 @@ fn follow(input: &Input<'_, '_>, node: u16, call: &SocketCall, left: u8) -> Opti
     let id = input.seen.conn_id_of_call(node, call)?;
     let exchange = input.seen.exchange_of_call(node, call).map(|at| &input.seen.exchanges[at as usize]);
     match input.seen.hop_of_conn(id)? {
-        Hop::Front if call.kind == SocketCallKind::Recv => match exchange {
-            Some(exchange) => Some(exchange.request.map_or(For::Stranger, For::Request)),
-            // Exchanges with a trace id of somebody else are not kept; only their connection tells of them.
-            None => {
-                let conn = input.seen.conn_position(id).map(|at| &input.seen.conns[at as usize])?;
-                (conn.raw.exchanges > call.exchange.unwrap_or(0)).then_some(For::Stranger)
+        Hop::Front if call.kind == SocketCallKind::Recv => {
+            if let Some(exchange) = exchange {
+                return Some(exchange.request.map_or(For::Stranger, For::Request));
             }
-        },
+            // Exchanges with a trace id of somebody else are not kept; only their connection tells of them.
+            let conn = input.seen.conn_position(id).map(|at| &input.seen.conns[at as usize])?;
+            (conn.raw.exchanges > call.exchange.unwrap_or(0)).then_some(For::Stranger)
+        }
         Hop::Upstream => {
             let conn = input.seen.conn_position(id).map(|at| &input.seen.conns[at as usize])?;
             match exchange {

@@ -7,9 +7,8 @@ mod rollout;
 
 pub use propagation::Propagation;
 
-use serde_json::Value;
-
 use super::context::Context;
+use crate::report::Hook;
 use crate::report::schema::{Deletion, Failure, Ledger, Measured, Verdict};
 
 /// What a verdict is made from.
@@ -33,47 +32,12 @@ pub fn verdicts(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> 
     }
 }
 
+/// The hook of this run.
+fn hook(ctx: &Context<'_, '_>) -> Option<Hook> {
+    Hook::of(&ctx.raw.run.config, &ctx.raw.run.environment)
+}
+
 /// A figure.
 fn measured(name: &str, value: Option<f64>, text: impl Into<String>) -> Measured {
     Measured { name: name.to_owned(), value, text: text.into() }
-}
-
-/// What happens before a container of the serving pods is stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Hook {
-    /// `preStop.sleep`: done by the kubelet, needs nothing in the image.
-    Sleep(u64),
-    /// `preStop.exec`: needs its program in the image.
-    Exec(String),
-    /// `preStop.httpGet`.
-    Http,
-    /// None.
-    Absent,
-}
-
-/// The hook of this run: the one that the experiment has set, else that of the pod template as it was found.
-/// `None`: neither is in the raw files.
-fn hook(ctx: &Context<'_, '_>) -> Option<Hook> {
-    if let Some(set) = ctx.raw.run.config.experiment.get("prestop") {
-        return match set.split_once(':') {
-            None => Some(Hook::Absent),
-            Some(("sleep", seconds)) => seconds.parse().ok().map(Hook::Sleep),
-            Some((_, command)) => Some(Hook::Exec(command.to_owned())),
-        };
-    }
-    let template = ctx.raw.run.environment.upstream_template.as_ref()?;
-    let spec = [template.pointer("/spec/template/spec"), template.pointer("/template/spec"), template.pointer("/spec")]
-        .into_iter()
-        .flatten()
-        .find(|spec| spec.get("containers").is_some())?;
-    let hooks = spec["containers"].as_array()?.iter().filter_map(|container| container.pointer("/lifecycle/preStop"));
-    let Some(hook) = hooks.into_iter().find(|hook| !hook.is_null()) else { return Some(Hook::Absent) };
-    if let Some(seconds) = hook.pointer("/sleep/seconds").and_then(Value::as_u64) {
-        return Some(Hook::Sleep(seconds));
-    }
-    if let Some(command) = hook.pointer("/exec/command").and_then(Value::as_array) {
-        let words: Vec<&str> = command.iter().filter_map(Value::as_str).collect();
-        return Some(Hook::Exec(words.join(" ")));
-    }
-    Some(if hook.get("httpGet").is_some() { Hook::Http } else { Hook::Absent })
 }

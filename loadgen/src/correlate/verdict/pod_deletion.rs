@@ -2,8 +2,9 @@
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
 use super::rollout::{hook_advice, hook_in_this_run, propagation_figures};
-use super::{Findings, Hook, Propagation, hook};
+use super::{Findings, Propagation, hook};
 use crate::correlate::context::Context;
+use crate::report::Hook;
 use crate::report::schema::{Source, Verdict};
 
 /// The answer.

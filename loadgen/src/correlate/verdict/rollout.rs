@@ -2,9 +2,10 @@
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
 use super::propagation::after_ms;
-use super::{Findings, Hook, Propagation, hook, measured};
+use super::{Findings, Propagation, hook, measured};
 use crate::correlate::cluster::Role;
 use crate::correlate::context::Context;
+use crate::report::Hook;
 use crate::report::schema::{Measured, Source, Verdict};
 
 fn empty(question: &str) -> Verdict {

@@ -4,6 +4,7 @@
 //! Every number has its unit in its name. `null` means "not measured". A distribution is an HDR histogram
 //! (V2-deflate, base64) with its percentiles beside it.
 
+mod answers;
 mod completeness;
 mod failure;
 mod ledger;
@@ -11,6 +12,7 @@ mod pods;
 mod verdict;
 mod words;
 
+pub use answers::{Answer, AnswerRun, Answers};
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};

@@ -23,8 +23,9 @@ fn nat(nat: Nat) -> Nat {
     Nat { created_ns: ns(nat.created_ns), ..nat }
 }
 
-fn call(call: SocketCall) -> SocketCall {
-    SocketCall { at_ns: ns(call.at_ns), ..call }
+fn call(mut call: SocketCall) -> SocketCall {
+    call.at_ns = ns(call.at_ns);
+    call
 }
 
 fn connection(conn: Connection) -> Connection {

@@ -2,6 +2,7 @@
 
 pub mod answers;
 mod hook;
+pub mod html;
 pub mod schema;
 pub mod summary;
 pub mod threshold;

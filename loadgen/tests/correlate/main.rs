@@ -5,6 +5,7 @@
 mod answers;
 mod causes;
 mod joins;
+mod page;
 mod properties;
 mod reports;
 mod schema;

@@ -1,0 +1,90 @@
+//! The report as one HTML file: no script, no network, readable in light and dark and on paper, a table beside each chart.
+
+mod chain;
+mod format;
+mod life;
+mod ranges;
+mod scale;
+
+use askama::Template;
+
+use super::Hook;
+use super::schema::{Cause, Failure, Report};
+use chain::ChainChart;
+use life::LifeChart;
+use ranges::RangeChart;
+
+/// Failures that are shown with their evidence; all are in `report.json`.
+const FAILURES_SHOWN: usize = 300;
+
+/// Entries of the time line that are shown; all are in `report.json`.
+const TIMELINE_SHOWN: usize = 400;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'r> {
+    report: &'r Report,
+    hook: String,
+    seconds: String,
+    cause_rows: Vec<CauseRow>,
+    life: LifeChart,
+    chains: Vec<ChainChart<'r>>,
+    hops: RangeChart,
+    pods: RangeChart,
+    failures: &'r [Failure],
+    failures_left_out: usize,
+    timeline_left_out: usize,
+}
+
+struct CauseRow {
+    name: &'static str,
+    words: &'static str,
+    count: u64,
+    percent: String,
+}
+
+/// Renders the page.
+pub fn html(report: &Report) -> Result<String, askama::Error> {
+    let shown = report.failures.len().min(FAILURES_SHOWN);
+    let page = Page {
+        report,
+        hook: Hook::of(&report.config, &report.environment).map_or("not known".to_owned(), |hook| hook.to_string()),
+        seconds: format!("{:.1}", report.run.ended_ns.saturating_sub(report.run.started_ns) as f64 / 1e9),
+        cause_rows: report.ledger.by_cause.iter().map(|(cause, count)| cause_row(report, *cause, *count)).collect(),
+        life: LifeChart::new(report),
+        chains: report.deletions.iter().map(|deletion| ChainChart::new(report, deletion)).collect(),
+        hops: RangeChart::hops(report),
+        pods: RangeChart::pods(report),
+        failures: &report.failures[..shown],
+        failures_left_out: report.failures.len() - shown,
+        timeline_left_out: report.timeline.len().saturating_sub(TIMELINE_SHOWN),
+    };
+    page.render()
+}
+
+impl Page<'_> {
+    fn timeline(&self) -> impl Iterator<Item = TimelineRow<'_>> {
+        self.report.timeline.iter().take(TIMELINE_SHOWN).map(|item| TimelineRow {
+            after: format!("{:+.3} s", item.after_start_ms / 1_000.0),
+            kind: &item.kind,
+            count: item.fields.get("count").filter(|count| *count != "1").map_or(String::new(), |n| format!(" × {n}")),
+            object: &item.object,
+            what: &item.what,
+            source: &item.source,
+        })
+    }
+}
+
+struct TimelineRow<'r> {
+    after: String,
+    kind: &'r str,
+    count: String,
+    object: &'r str,
+    what: &'r str,
+    source: &'r str,
+}
+
+fn cause_row(report: &Report, cause: Cause, count: u64) -> CauseRow {
+    let percent = count as f64 * 100.0 / report.ledger.sent.max(1) as f64;
+    CauseRow { name: cause.name(), words: cause.in_words(), count, percent: format!("{percent:.2} %") }
+}

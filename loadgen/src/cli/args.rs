@@ -36,6 +36,8 @@ pub enum Command {
     Rollout(RolloutArgs),
     /// Make every output of a run again from its raw files.
     Report(ReportArgs),
+    /// Answer the lab's questions from any number of runs: q8.json and q10.json.
+    Answers(AnswersArgs),
     /// Look at the cluster and say what is missing, each with its fix.
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
@@ -262,6 +264,17 @@ pub struct ReportArgs {
     pub dir: PathBuf,
     #[command(flatten)]
     pub show: ShowArgs,
+}
+
+/// `answers`.
+#[derive(Clone, Debug, Args)]
+pub struct AnswersArgs {
+    /// Directories of runs.
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Where to write q8.json and q10.json.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
 }
 
 /// `doctor`.

@@ -9,7 +9,8 @@ use crate::correlate::correlate;
 use crate::experiment::Ran;
 use crate::raw::EndedBy;
 use crate::raw::read::read_run;
-use crate::raw::write::write_json;
+use crate::raw::write::{write_json, write_text};
+use crate::report::html::html;
 use crate::report::schema::Report;
 
 /// `loadgen report DIR`.
@@ -26,7 +27,7 @@ pub fn after(ran: &Ran, show: &ShowArgs) -> Result<u8, Failure> {
         return Err(Failure::tool(format!("{error}\n  what was measured is kept in {}", ran.dir.display())));
     }
     let report = report?;
-    eprintln!("· report: {}", ran.dir.join("report.json").display());
+    eprintln!("· report: {}", ran.dir.join("report.html").display());
     Ok(match ran.ended_by {
         EndedBy::Interrupt => INTERRUPTED,
         EndedBy::Error => TOOL,
@@ -39,6 +40,7 @@ fn make(dir: &Path, show: &ShowArgs) -> Result<Report, Failure> {
     let mut report = correlate(&raw);
     report.thresholds = show.fail_if.iter().map(|condition| condition.evaluate(&report)).collect();
     write_json(&dir.join("report.json"), &report).map_err(Failure::tool)?;
+    write_text(&dir.join("report.html"), &html(&report).map_err(Failure::tool)?).map_err(Failure::tool)?;
     output::print(&report, show.output)?;
     Ok(report)
 }

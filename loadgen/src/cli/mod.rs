@@ -1,5 +1,6 @@
 //! The command line.
 
+mod answers;
 mod args;
 mod doctor;
 mod exit;
@@ -48,6 +49,7 @@ fn execute(command: Command) -> Result<u8, Failure> {
         .map_err(|e| Failure::tool(format!("cannot start: {e}")))?;
     let code = match command {
         Command::Report(args) => finish::report(&args),
+        Command::Answers(args) => answers::answers(&args),
         Command::Doctor(args) => runtime.block_on(doctor::doctor(&args)),
         Command::Steady(args) => runtime.block_on(run::steady(&args)),
         Command::PodDelete(args) => runtime.block_on(run::pod_delete(&args)),

@@ -22,6 +22,11 @@ pub fn print(report: &Report, format: Format) -> Result<(), Failure> {
         Format::Json => format!("{}\n", serde_json::to_string_pretty(report).map_err(Failure::tool)?),
         Format::Ndjson => ndjson(report)?,
     };
+    write(&text)
+}
+
+/// Writes text to stdout.
+pub fn write(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         // Whoever closed the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -30,7 +35,7 @@ pub fn print(report: &Report, format: Format) -> Result<(), Failure> {
     }
 }
 
-fn style() -> Style {
+pub fn style() -> Style {
     let width = terminal_size::terminal_size_of(io::stdout()).map_or(100, |(width, _)| width.0);
     Style { width, color: color(&io::stdout()) }
 }

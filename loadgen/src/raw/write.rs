@@ -67,6 +67,11 @@ impl NdjsonWriter {
         self.lines
     }
 
+    /// Hands everything to the operating system: a killed process loses nothing of it.
+    pub fn flush(&mut self) -> Result<(), WriteError> {
+        self.out.flush().map_err(|e| WriteError::new(&self.path, e))
+    }
+
     /// Writes everything through to the disk.
     pub fn finish(mut self) -> Result<u64, WriteError> {
         self.out.flush().map_err(|e| WriteError::new(&self.path, e))?;
@@ -77,12 +82,19 @@ impl NdjsonWriter {
 
 /// Writes one value as a file of its own. The file appears whole or not at all.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), WriteError> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| WriteError::new(path, e.into()))?;
+    text.push('\n');
+    write_text(path, &text)
+}
+
+/// Writes a file that appears whole or not at all.
+pub fn write_text(path: &Path, text: &str) -> Result<(), WriteError> {
     let failed = |e: std::io::Error| WriteError::new(path, e);
-    let mut text = serde_json::to_vec_pretty(value).map_err(|e| failed(e.into()))?;
-    text.push(b'\n');
-    let part = path.with_extension("json.part");
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
     let mut file = File::create(&part).map_err(failed)?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     std::fs::rename(&part, path).map_err(failed)
 }
 

@@ -52,25 +52,27 @@ impl World {
         ));
     }
 
-    /// Connects to the Service from this source port; what came of it, and when it was called.
+    /// Connects from this source port; what came of it, and when it was called.
     fn connect(&self, source_port: u16, remote: &str) -> (io::Result<()>, Query) {
-        let local: SocketAddr = format!("10.9.0.2:{source_port}").parse().unwrap();
-        let remote: SocketAddr = remote.parse().unwrap();
-        let opened_ns = monotonic_ns();
-        let result = self.client.run(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let socket = tokio::net::TcpSocket::new_v4()?;
-                socket.set_reuseaddr(true)?;
-                socket.bind(local)?;
-                let stream = tokio::time::timeout(CONNECT_WITHIN, socket.connect(remote)).await??;
-                // A reset instead of TIME_WAIT, so that the source port is free at once.
-                stream.set_zero_linger()?;
-                Ok(())
-            })
-        });
-        (result, Query { original: Tuple { src: local, dst: remote }, opened_ns, conn: opened_ns })
+        self.client.run(|| connect(CONNECT_WITHIN, source_port, remote))
     }
+}
+
+fn connect(within: Duration, source_port: u16, remote: &str) -> (io::Result<()>, Query) {
+    let local = SocketAddr::from(([10, 9, 0, 2], source_port));
+    let remote: SocketAddr = remote.parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let opened_ns = monotonic_ns();
+    let result = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(local)?;
+        let stream = tokio::time::timeout(within, socket.connect(remote)).await??;
+        // A reset instead of TIME_WAIT, so that the source port is free at once.
+        stream.set_zero_linger()?;
+        Ok(())
+    });
+    (result, Query { original: Tuple { src: local, dst: remote }, opened_ns, conn: opened_ns })
 }
 
 /// The reader in the node's namespace, and a table that is fed by it.
@@ -78,6 +80,7 @@ struct Watched {
     reports: Receiver<Report>,
     table: NatTable,
     made: Vec<Tuple>,
+    overflows: u32,
 }
 
 impl Watched {
@@ -86,7 +89,11 @@ impl Watched {
         set.replace(ports.iter().copied());
         let (sender, reports) = channel();
         world.node.run(|| conntrack::spawn(set, move |report| sender.send(report).is_ok())).unwrap();
-        let mut it = Self { reports, table: NatTable::default(), made: Vec::new() };
+        Self::reading(reports)
+    }
+
+    fn reading(reports: Receiver<Report>) -> Self {
+        let mut it = Self { reports, table: NatTable::default(), made: Vec::new(), overflows: 0 };
         it.read_until(monotonic_ns());
         it
     }
@@ -96,9 +103,13 @@ impl Watched {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Report::Batch { learned, read_until_ns } = self.reports.recv_timeout(left).expect("the reader tells")
-            else {
-                panic!("the reader failed");
+            let (learned, read_until_ns) = match self.reports.recv_timeout(left).expect("the reader tells") {
+                Report::Batch { learned, read_until_ns } => (learned, read_until_ns),
+                Report::Overflow => {
+                    self.overflows += 1;
+                    continue;
+                }
+                other => panic!("the reader failed: {other:?}"),
             };
             for each in learned {
                 match each {
@@ -215,4 +226,42 @@ fn entries_older_than_the_reader_come_from_its_dump_and_other_ports_stay_out() {
     let (_, other_again) = world.connect(40_032, "10.8.0.2:9999");
     assert_eq!(watched.applied(&other_again), None);
     assert_eq!(watched.table.len(), 1);
+}
+
+/// The kernel's queue overflows while the reader is held up: that is counted, the table is read again, and what cannot be
+/// known any more is not claimed.
+#[test]
+fn an_overflow_is_counted_and_made_good_by_a_dump() {
+    if !is_root("an_overflow_is_counted_and_made_good_by_a_dump") {
+        return;
+    }
+    let world = World::new();
+    // Entries of unanswered attempts stay; a refusal ends its entry at once.
+    world.lead_to(DEAD);
+    let ports = Arc::new(PortSet::default());
+    ports.replace([5000]);
+    let (sender, reports) = channel();
+    let hold = Arc::new(std::sync::Mutex::new(()));
+    let held = Arc::clone(&hold);
+    let report = move |report| {
+        drop(held.lock().unwrap());
+        sender.send(report).is_ok()
+    };
+    world.node.run(|| conntrack::spawn_with_queue(ports, 64 * 1024, report)).unwrap();
+    let mut watched = Watched::reading(reports);
+
+    let holding = hold.lock().unwrap();
+    let dial = |port| connect(Duration::from_millis(1), port, SERVICE).1;
+    let queries: Vec<Query> = world.client.run(|| (42_000..42_400).map(dial).collect());
+    drop(holding);
+    watched.read_until(monotonic_ns());
+    assert!(watched.overflows > 0, "400 events do not fit into 64 KiB");
+    assert_eq!(watched.table.len(), queries.len(), "every entry is known again");
+    for query in &queries {
+        let applied = watched.table.resolve(query).expect("it is in the dump");
+        assert!(matches!(applied.source, NatSource::New | NatSource::Dump), "{:?}", applied.source);
+        assert_eq!(applied.entry.reply.src.to_string(), DEAD);
+    }
+    let (_, later) = world.connect(43_000, SERVICE);
+    assert_eq!(watched.applied(&later), Some((NatSource::New, DEAD.to_owned())));
 }

@@ -46,7 +46,7 @@ pub fn programs(cgroup: Option<&Path>) -> Vec<Finding> {
         detail: finding.detail,
         fix: finding.fix,
     };
-    kernel::probe(cgroup).into_iter().map(own).collect()
+    kernel::probe_at(cgroup).into_iter().map(own).collect()
 }
 
 fn lost_without(finding: &kernel::Finding) -> &'static str {

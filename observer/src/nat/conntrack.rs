@@ -20,6 +20,9 @@ const BUSY_PERIOD: Duration = Duration::from_millis(5);
 /// Without events, how long to wait for the first.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
 
+/// Room for about 30,000 events (each takes about a KiB of the kernel's accounting): more than a second of a very busy node.
+const QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
 /// One thing learned from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Learned {
@@ -61,7 +64,16 @@ pub enum Report {
 /// Opens the socket in this thread's network namespace, then reads in a thread of its own until `report` says stop
 /// (returns false). Only entries that touch a port of `ports` are reported; when that set grows the table is dumped again.
 pub fn spawn(ports: Arc<PortSet>, report: impl FnMut(Report) -> bool + Send + 'static) -> io::Result<()> {
-    let socket = EventSocket::open()?;
+    spawn_with_queue(ports, QUEUE_BYTES, report)
+}
+
+/// The same with a kernel queue of this size.
+pub fn spawn_with_queue(
+    ports: Arc<PortSet>,
+    queue_bytes: usize,
+    report: impl FnMut(Report) -> bool + Send + 'static,
+) -> io::Result<()> {
+    let socket = EventSocket::open(queue_bytes)?;
     let dumper = dump::Dumper::open()?;
     let mut reader =
         Reader { socket, dumper, ports, report, generation: 0, read_until_ns: monotonic_ns(), busy: false };
@@ -159,6 +171,6 @@ impl<F: FnMut(Report) -> bool> Reader<F> {
 
 /// Subscribes and dumps once, to see whether it can be done; `each` is called for every TCP entry.
 pub fn probe(mut each: impl FnMut()) -> io::Result<()> {
-    EventSocket::open()?;
+    EventSocket::open(QUEUE_BYTES)?;
     dump::Dumper::open()?.dump(|_| each())
 }

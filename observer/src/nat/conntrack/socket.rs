@@ -16,9 +16,6 @@ use crate::nat::message::{Change, change};
 
 /// `NFNLGRP_CONNTRACK_NEW` and `NFNLGRP_CONNTRACK_DESTROY` of the kernel's `nfnetlink_compat.h`.
 const GROUPS: [u32; 2] = [1, 3];
-/// Room for about 30,000 events (each takes well under 1 KiB of the kernel's accounting): more than a second of a very
-/// busy node.
-const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 /// A netlink datagram never exceeds this.
 const DATAGRAM_MAX: usize = 64 * 1024;
 
@@ -42,13 +39,13 @@ pub struct EventSocket {
 }
 
 impl EventSocket {
-    /// Subscribes. Needs `CAP_NET_ADMIN`.
-    pub fn open() -> io::Result<Self> {
+    /// Subscribes, with a kernel queue of this size. Needs `CAP_NET_ADMIN`.
+    pub fn open(queue_bytes: usize) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_NETFILTER)?;
         socket.bind(&SocketAddr::new(0, 0))?;
         // The limit `net.core.rmem_max` is far too small for bursts; NET_ADMIN may pass it.
-        if setsockopt(&socket, sockopt::RcvBufForce, &QUEUE_BYTES).is_err() {
-            setsockopt(&socket, sockopt::RcvBuf, &QUEUE_BYTES)?;
+        if setsockopt(&socket, sockopt::RcvBufForce, &queue_bytes).is_err() {
+            setsockopt(&socket, sockopt::RcvBuf, &queue_bytes)?;
         }
         for group in GROUPS {
             socket.add_membership(group)?;

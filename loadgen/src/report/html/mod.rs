@@ -6,10 +6,12 @@ mod life;
 mod ranges;
 mod scale;
 
+use std::collections::HashSet;
+
 use askama::Template;
 
 use super::Hook;
-use super::schema::{Cause, Failure, Report};
+use super::schema::{Cause, Failure, Report, Verdict};
 use chain::ChainChart;
 use life::LifeChart;
 use ranges::RangeChart;
@@ -26,6 +28,7 @@ struct Page<'r> {
     report: &'r Report,
     hook: String,
     seconds: String,
+    verdicts: Vec<VerdictView<'r>>,
     cause_rows: Vec<CauseRow>,
     life: LifeChart,
     chains: Vec<ChainChart<'r>>,
@@ -34,6 +37,21 @@ struct Page<'r> {
     failures: &'r [Failure],
     failures_left_out: usize,
     timeline_left_out: usize,
+}
+
+/// A verdict, without advice that an earlier one has given.
+struct VerdictView<'r> {
+    verdict: &'r Verdict,
+    advice: Vec<&'r str>,
+}
+
+fn verdicts(report: &Report) -> Vec<VerdictView<'_>> {
+    let mut given = HashSet::new();
+    let views = report.verdicts.iter().map(|verdict| {
+        let new = verdict.advice.iter().map(String::as_str).filter(|advice| given.insert(*advice));
+        VerdictView { verdict, advice: new.collect() }
+    });
+    views.collect()
 }
 
 struct CauseRow {
@@ -50,6 +68,7 @@ pub fn html(report: &Report) -> Result<String, askama::Error> {
         report,
         hook: Hook::of(&report.config, &report.environment).map_or("not known".to_owned(), |hook| hook.to_string()),
         seconds: format!("{:.1}", report.run.ended_ns.saturating_sub(report.run.started_ns) as f64 / 1e9),
+        verdicts: verdicts(report),
         cause_rows: report.ledger.by_cause.iter().map(|(cause, count)| cause_row(report, *cause, *count)).collect(),
         life: LifeChart::new(report),
         chains: report.deletions.iter().map(|deletion| ChainChart::new(report, deletion)).collect(),

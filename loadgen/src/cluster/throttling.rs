@@ -41,9 +41,10 @@ pub async fn read(client: &Client, nodes: &[String], namespace: &str, timeline: 
     Ok(pods)
 }
 
-/// By pod UID: the sum over the pod's containers.
+/// By pod UID: the sum over the pod's containers, or the pod's own cgroup where containers are not told.
 fn parse(text: &str, namespace: &str) -> BTreeMap<String, Throttled> {
-    let mut pods: BTreeMap<String, Throttled> = BTreeMap::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let (mut of_pods, mut of_containers) = (BTreeMap::new(), BTreeMap::new());
     for line in text.lines().filter(|line| line.starts_with(PERIODS) || line.starts_with(SECONDS)) {
         let Some((name, rest)) = line.split_once('{') else { continue };
         let Some((labels, value)) = rest.rsplit_once('}') else { continue };
@@ -51,58 +52,79 @@ fn parse(text: &str, namespace: &str) -> BTreeMap<String, Throttled> {
             let start = labels.find(&format!("{name}=\""))? + name.len() + 2;
             labels[start..].split('"').next()
         };
-        let (Some(pod), Some(container), Some(id)) = (label("pod"), label("container"), label("id")) else { continue };
-        // The pod's own cgroup repeats the sum of its containers; those have a name.
-        if label("namespace") != Some(namespace) || container.is_empty() || container == "POD" {
+        let Some((uid, is_container)) = label("id").and_then(uid) else { continue };
+        let Some(value) = value.split_whitespace().next().and_then(|value| value.parse::<f64>().ok()) else { continue };
+        if let (Some(pod), true) = (label("pod"), label("namespace") == Some(namespace)) {
+            names.insert(uid.clone(), pod.to_owned());
+        }
+        // The pause container is held to no limit.
+        if label("container") == Some("POD") {
             continue;
         }
-        let Some(uid) = uid(id) else { continue };
-        let Some(value) = value.split_whitespace().next().and_then(|value| value.parse::<f64>().ok()) else { continue };
-        let seen = pods.entry(uid).or_default();
-        pod.clone_into(&mut seen.pod);
+        let level: &mut BTreeMap<String, Throttled> = if is_container { &mut of_containers } else { &mut of_pods };
+        let seen = level.entry(uid).or_default();
         if name == PERIODS {
             seen.periods += value as u64;
         } else {
-            seen.us += (value * 1e6) as u64;
+            seen.us += (value * 1e6).round() as u64;
         }
     }
-    pods
+    names
+        .into_iter()
+        .filter_map(|(uid, pod)| {
+            let seen = of_containers.remove(&uid).or_else(|| of_pods.remove(&uid))?;
+            Some((uid, Throttled { pod, ..seen }))
+        })
+        .collect()
 }
 
-/// The pod UID in a cgroup path, in either driver's spelling: `/kubepods/burstable/podUID/…`,
-/// `/kubepods.slice/kubepods-burstable-podUID_WITH_UNDERSCORES.slice/…`.
-fn uid(id: &str) -> Option<String> {
-    let part = id.split('/').find_map(|part| {
+/// The pod UID in a cgroup path, and whether the path goes on to a container; in either driver's spelling:
+/// `/kubepods/burstable/podUID/…`, `/kubepods.slice/kubepods-burstable-podUID_WITH_UNDERSCORES.slice/…`.
+fn uid(id: &str) -> Option<(String, bool)> {
+    let mut parts = id.split('/');
+    let uid = parts.find_map(|part| {
         let at = part.rfind("pod").filter(|_| part.starts_with("pod") || part.starts_with("kubepods"))?;
         let uid = part[at + 3..].trim_end_matches(".slice");
-        (uid.len() == 36 || uid.len() == 32).then_some(uid)
+        (uid.len() == 36 || uid.len() == 32).then(|| uid.replace('_', "-"))
     })?;
-    Some(part.replace('_', "-"))
+    Some((uid, parts.next().is_some()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const UID: &str = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f";
+
     #[test]
     fn containers_are_summed_by_pod_and_the_pods_own_line_is_not_added() {
-        let id = "/kubepods/burstable/pod0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f";
+        let id = format!("/kubepods/burstable/pod{UID}");
         let text = format!(
             "{PERIODS}{{container=\"\",id=\"{id}\",namespace=\"n\",pod=\"p\"}} 9 1\n\
              {PERIODS}{{container=\"a\",id=\"{id}/x\",namespace=\"n\",pod=\"p\"}} 4 1\n\
-             {PERIODS}{{container=\"b\",id=\"{id}/y\",namespace=\"n\",pod=\"p\"}} 5 1\n\
-             {SECONDS}{{container=\"a\",id=\"{id}/x\",namespace=\"n\",pod=\"p\"}} 0.25 1\n\
-             {SECONDS}{{container=\"a\",id=\"{id}/x\",namespace=\"other\",pod=\"q\"}} 7 1\n"
+             {PERIODS}{{container=\"b\",id=\"{id}/y\",namespace=\"n\",pod=\"p\"}} 6 1\n\
+             {SECONDS}{{container=\"a\",id=\"{id}/x\",namespace=\"n\",pod=\"p\"}} 0.25 1\n"
         );
         let pods = parse(&text, "n");
-        let wanted = Throttled { pod: "p".into(), periods: 9, us: 250_000 };
-        assert_eq!(pods.get("0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"), Some(&wanted));
-        assert_eq!(pods.len(), 1);
+        assert_eq!(pods.get(UID), Some(&Throttled { pod: "p".into(), periods: 10, us: 250_000 }));
+        assert!(parse(&text, "other").is_empty());
+    }
+
+    #[test]
+    fn containers_without_labels_are_found_by_their_cgroup() {
+        let id = format!("/node0/kubepods/burstable/pod{UID}");
+        let text = format!(
+            "{PERIODS}{{container=\"\",id=\"{id}\",namespace=\"n\",pod=\"p\"}} 1 1\n\
+             {PERIODS}{{container=\"\",id=\"{id}/x\",namespace=\"\",pod=\"\"}} 7 1\n"
+        );
+        assert_eq!(parse(&text, "n").get(UID).map(|seen| seen.periods), Some(7));
     }
 
     #[test]
     fn the_systemd_drivers_spelling_is_understood() {
-        let id = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a1b2c3d_0a1b_0a1b_0a1b_0a1b2c3d4e5f.slice/x";
-        assert_eq!(uid(id).as_deref(), Some("0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"));
+        let slice = format!("kubepods-burstable-pod{}.slice", UID.replace('-', "_"));
+        let path = format!("/kubepods.slice/kubepods-burstable.slice/{slice}");
+        assert_eq!(uid(&path), Some((UID.to_owned(), false)));
+        assert_eq!(uid(&format!("{path}/x")), Some((UID.to_owned(), true)));
     }
 }

@@ -31,7 +31,12 @@ impl TimelineWriter {
             .name("timeline".into())
             .spawn(move || {
                 while let Some(entry) = receiver.blocking_recv() {
-                    writer.write(&entry).inspect_err(|error| stop.set(Reason::Error(error.to_string())))?;
+                    let mut written = writer.write(&entry);
+                    if receiver.is_empty() {
+                        // Entries are few, and a run that is killed must not lose those it had.
+                        written = written.and_then(|()| writer.flush());
+                    }
+                    written.inspect_err(|error| stop.set(Reason::Error(error.to_string())))?;
                 }
                 writer.finish().inspect_err(|error| stop.set(Reason::Error(error.to_string())))
             })

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::{Timeline, TimelineWriter};
 use crate::load::{Recorder, Stop};
+use crate::raw::RunFile;
 use crate::raw::read::raw_dir;
-use crate::raw::write::WriteError;
+use crate::raw::write::{WriteError, write_json};
 
 /// Where runs go that are told nothing else.
 pub const RESULTS: &str = "podwitness-results";
+
+/// Held back so that a run which filled the disk can still write down how it ended.
+const RESERVE: usize = 512 * 1024;
 
 /// The run's open files.
 pub struct Files {
@@ -21,8 +25,18 @@ pub struct Files {
     pub recorder: Recorder,
     /// `timeline.ndjson`.
     pub timeline: Timeline,
-    /// The thread behind it.
-    pub timeline_writer: TimelineWriter,
+    timeline_writer: TimelineWriter,
+}
+
+/// The run's closed files.
+pub struct Ended {
+    /// The run's directory.
+    pub dir: PathBuf,
+    /// Client records that are not in their file.
+    pub dropped: u64,
+    /// Why a file is not whole.
+    pub error: Option<String>,
+    raw: PathBuf,
 }
 
 impl Files {
@@ -37,23 +51,92 @@ impl Files {
             return Err(WriteError::new(dir, exists));
         }
         fs::create_dir_all(&raw).map_err(|e| WriteError::new(&raw, e))?;
+        let opened = Self::open(dir, &raw, stop);
+        if opened.is_err() {
+            remove(dir, &raw);
+        }
+        opened
+    }
+
+    fn open(dir: &Path, raw: &Path, stop: &Stop) -> Result<Self, WriteError> {
+        let reserve = reserve(raw);
+        // Zeros that are really written: a hole would reserve nothing.
+        fs::write(&reserve, vec![0; RESERVE]).map_err(|e| WriteError::new(&reserve, e))?;
         let recorder = Recorder::create(&raw.join("client.ndjson"), stop.clone())?;
         let (timeline, timeline_writer) = TimelineWriter::create(&raw.join("timeline.ndjson"), stop.clone())?;
-        Ok(Self { dir: dir.to_owned(), raw, recorder, timeline, timeline_writer })
+        Ok(Self { dir: dir.to_owned(), raw: raw.to_owned(), recorder, timeline, timeline_writer })
+    }
+
+    /// Writes `run.json`.
+    pub fn write_run(&self, run: &RunFile) -> Result<(), WriteError> {
+        write_json(&self.raw.join("run.json"), run)
+    }
+
+    /// Closes all files. Everyone who holds an end of them must be gone.
+    pub async fn finish(self) -> Ended {
+        let Self { dir, raw, recorder, timeline, timeline_writer } = self;
+        drop(timeline);
+        // What is still buffered may need the room.
+        let _ = fs::remove_file(reserve(&raw));
+        let recorded = recorder.finish().await;
+        let timeline_error = match timeline_writer.finish().await {
+            Ok(_) => None,
+            Err(error) => Some(error.map_or("the time line's thread failed".to_owned(), |e| e.to_string())),
+        };
+        let error = recorded.error.map(|error| error.to_string()).or(timeline_error);
+        Ended { dir, dropped: recorded.dropped, error, raw }
     }
 
     /// Nothing was sent: takes back what [`Files::create`] made.
     pub async fn discard(self) {
-        drop(self.timeline);
-        self.recorder.finish().await;
-        // What cannot be removed is at worst two empty files.
-        let _ = self.timeline_writer.finish().await;
-        let _ = fs::remove_file(self.raw.join("client.ndjson"));
-        let _ = fs::remove_file(self.raw.join("timeline.ndjson"));
-        let _ = fs::remove_dir(&self.raw);
-        let _ = fs::remove_dir(&self.dir);
-        // The folder of all runs, when this was the first: only an empty one can be removed.
-        let parent = self.dir.parent().filter(|parent| parent.ends_with(RESULTS));
-        let _ = parent.map(fs::remove_dir);
+        let ended = self.finish().await;
+        remove(&ended.dir, &ended.raw);
+    }
+}
+
+impl Ended {
+    /// Writes `run.json` for the last time.
+    pub fn write_run(&self, run: &RunFile) -> Result<(), WriteError> {
+        write_json(&self.raw.join("run.json"), run)
+    }
+}
+
+fn reserve(raw: &Path) -> PathBuf {
+    raw.join(".reserve")
+}
+
+/// Removes what a run without a request has made; what cannot be removed is at worst an empty file.
+fn remove(dir: &Path, raw: &Path) {
+    for file in ["client.ndjson", "timeline.ndjson", "run.json", "run.json.part", ".reserve"] {
+        let _ = fs::remove_file(raw.join(file));
+    }
+    let _ = fs::remove_dir(raw);
+    let _ = fs::remove_dir(dir);
+    // The folder of all runs, when this was the first: only an empty one can be removed.
+    let parent = dir.parent().filter(|parent| parent.ends_with(RESULTS));
+    let _ = parent.map(fs::remove_dir);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_run_without_a_request_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join(RESULTS).join("run");
+        Files::create(&dir, &Stop::default()).unwrap().discard().await;
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_reserve_is_given_back_at_the_end() {
+        let place = tempfile::tempdir().unwrap();
+        let files = Files::create(&place.path().join("run"), &Stop::default()).unwrap();
+        let reserve = reserve(&files.raw);
+        assert_eq!(fs::metadata(&reserve).unwrap().len(), RESERVE as u64);
+        let ended = files.finish().await;
+        assert!(ended.error.is_none() && !reserve.exists());
     }
 }

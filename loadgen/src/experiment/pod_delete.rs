@@ -58,6 +58,12 @@ impl Experiment for PodDelete {
         Some(self.before + deletions + self.patience * 2 + self.settle + Duration::from_secs(5))
     }
 
+    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
+        // A name that does not exist is told before a request is sent.
+        lab.actor.choose(&self.deployment, &self.which).await?;
+        Ok(())
+    }
+
     async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
         tokio::time::sleep(self.before).await;
         let mut deleted = Vec::new();

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{Experiment, ExperimentError, Lab};
 use crate::cluster::Target;
-use crate::cluster::act::PreStop;
 use crate::cluster::act::template::set_image;
+use crate::cluster::act::{ActError, PreStop};
 use crate::cluster::preflight::Permission;
 
 /// Rolls a Deployment.
@@ -58,6 +58,13 @@ impl Experiment for Rollout {
     }
 
     async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
+        if lab.actor.template(&self.deployment).await?.paused {
+            return Err(ActError::Unfit {
+                what: format!("deployment/{} is paused: a change would start no rollout", self.deployment),
+                fix: format!("`kubectl rollout resume -n {} deployment/{}`", lab.target.namespace, self.deployment),
+            }
+            .into());
+        }
         // A rollout that is under way already would be mixed with ours.
         lab.actor.wait_rollout(&self.deployment, self.patience).await?;
         let Some(hook) = &self.prestop else { return Ok(()) };

@@ -11,6 +11,7 @@ pub struct Counters {
     succeeded: AtomicU64,
     failed: AtomicU64,
     starved: AtomicU64,
+    last_end_ns: AtomicU64,
 }
 
 /// One reading.
@@ -36,9 +37,15 @@ impl Counters {
     pub fn ended(&self, request: &ClientRequest) {
         let counter = if request.succeeded() { &self.succeeded } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);
+        self.last_end_ns.fetch_max(request.end_ns, Ordering::Relaxed);
         if request.starved {
             self.starved.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// When the last request ended. `None`: none has.
+    pub fn last_end_ns(&self) -> Option<u64> {
+        Some(self.last_end_ns.load(Ordering::Relaxed)).filter(|&at| at > 0)
     }
 
     /// Reads all of them.

@@ -68,10 +68,14 @@ pub fn raw_dir(run_dir: &Path) -> PathBuf {
 /// Reads a run's directory (the one that holds `raw/`, or `raw/` itself).
 pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
     let raw = if dir.join("run.json").is_file() { dir.to_owned() } else { raw_dir(dir) };
-    let run = read_run_file(dir, &raw.join("run.json"))?;
+    let mut run = read_run_file(dir, &raw.join("run.json"))?;
     let mut warnings = Vec::new();
     let mut client: Vec<ClientRequest> = read_ndjson(&raw.join("client.ndjson"), &mut warnings)?;
     client.sort_by_key(|request| request.seq);
+    if run.sent == 0 && !client.is_empty() {
+        killed(&mut run, &client);
+        warnings.push("the load generator was killed: requests under way at that moment are not counted".to_owned());
+    }
     let mut timeline: Vec<TimelineEntry> = read_ndjson(&raw.join("timeline.ndjson"), &mut warnings)?;
     timeline.sort_by_key(|entry| entry.at_ns);
     let mut records = Vec::new();
@@ -93,6 +97,13 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
 
 fn is_observer_file(name: &str) -> bool {
     name.strip_prefix("observer-").is_some_and(|rest| rest.strip_suffix(".json").is_some())
+}
+
+/// A process that was killed never wrote what it had sent; what its records say is all there is.
+fn killed(run: &mut RunFile, client: &[ClientRequest]) {
+    run.sent = client.len() as u64;
+    run.started_ns = client.iter().map(|request| request.due_ns).min().unwrap_or(run.started_ns);
+    run.ended_ns = client.iter().map(|request| request.end_ns).max().unwrap_or(run.ended_ns);
 }
 
 fn read_run_file(dir: &Path, file: &Path) -> Result<RunFile, ReadError> {

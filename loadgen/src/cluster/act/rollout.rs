@@ -51,8 +51,8 @@ impl Actor {
     pub async fn wait_rollout(&self, deployment: &str, timeout: Duration) -> Result<(), ActError> {
         let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
         let started = tokio::time::Instant::now();
-        let requested_ns = monotonic_ns();
         loop {
+            let requested_ns = monotonic_ns();
             let object = api.get(deployment).await.map_err(ActError::api(format!("read deployment/{deployment}")))?;
             let state = match progress(&object) {
                 Progress::Complete => {
@@ -61,7 +61,7 @@ impl Actor {
                         &format!("deployment/{deployment}"),
                         object.uid(),
                         requested_ns,
-                        "the rollout is complete",
+                        format!("the rollout is complete after {:.1} s", started.elapsed().as_secs_f64()),
                     );
                     return Ok(());
                 }

@@ -21,6 +21,8 @@ pub struct Template {
     pub uid: String,
     /// `spec.template`.
     pub value: Value,
+    /// `spec.paused`: a change makes no rollout.
+    pub paused: bool,
 }
 
 impl Actor {
@@ -37,7 +39,8 @@ impl Actor {
             .await
             .map_err(ActError::api(format!("read deployment/{deployment}")))?;
         let value = object.data.pointer("/spec/template").cloned().unwrap_or_default();
-        Ok(Template { uid: object.uid().unwrap_or_default(), value })
+        let paused = object.data.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false);
+        Ok(Template { uid: object.uid().unwrap_or_default(), value, paused })
     }
 
     /// Changes the template as `change` says. `Ok(false)`: it is that way already, nothing was sent.

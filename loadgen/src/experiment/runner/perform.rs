@@ -1,0 +1,185 @@
+//! The run itself: prepare, announce, send and act, fetch, put back, write down.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::look::Ready;
+use super::under_load::under_load;
+use super::{Ran, RunError, record, stopped};
+use crate::cluster::act::Actor;
+use crate::cluster::describe::{describe, node_names};
+use crate::cluster::observer::{Agent, Session};
+use crate::cluster::restore::leftovers::boot_id;
+use crate::cluster::restore::{Entry, Journal};
+use crate::cluster::watch::Watches;
+use crate::cluster::{Cluster, throttling};
+use crate::experiment::files::Files;
+use crate::experiment::last_run::{self, LastRun};
+use crate::experiment::{Experiment, Lab, Narrator, Setup};
+use crate::load::{Counters, Load, LoadPlan, Plan, Reason, RunId, Stop, realtime_ns};
+use crate::raw::EndedBy;
+
+/// After an interruption, for rollouts under way.
+const SETTLE_AFTER_ABORT: Duration = Duration::from_secs(120);
+
+/// From the last answer to the end of the observation: the last connections are still being closed, by both sides.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// Everything from here on puts back what it changed, whatever happens. Once something was sent, it is kept as well.
+pub async fn perform<E: Experiment>(
+    experiment: &E,
+    setup: &Setup,
+    narrator: Arc<dyn Narrator>,
+    stop: &Stop,
+    plan: Plan,
+    files: Files,
+    ready: Ready,
+) -> Result<Ran, RunError> {
+    let Ready { cluster, url, agents, journal_dir, mut warnings } = ready;
+    let run_id = RunId::random();
+    let actor = Actor {
+        client: cluster.client.clone(),
+        namespace: setup.target.namespace.clone(),
+        timeline: files.timeline.clone(),
+    };
+    let environment = describe(&cluster, &setup.target, &actor).await;
+    let nodes = node_names(&cluster).await;
+    let mut watches = Watches::start(&cluster.client, &setup.target.namespace, &files.timeline);
+    if tokio::time::timeout(Duration::from_secs(10), watches.ready()).await.is_err() {
+        warnings.push("a Kubernetes watch was not ready after 10 s: the time line has gaps".into());
+    }
+    let entry = journal_entry(run_id, &cluster, setup);
+    let lab = Lab::new(setup.target.clone(), actor, Arc::clone(&narrator), Journal::new(&journal_dir, entry));
+
+    let session = match Box::pin(begin(experiment, setup, &lab, agents, run_id, stop)).await {
+        Ok(session) => session,
+        Err(error) => {
+            drop(watches);
+            put_back(setup, &lab, stop).await;
+            drop(lab);
+            files.discard().await;
+            return Err(error);
+        }
+    };
+    let mut run_file = record::begun(experiment, setup, &url, run_id, environment, Vec::new());
+    files.write_run(&run_file)?;
+    if let Err(why) = throttling::read(&cluster.client, &nodes, &setup.target.namespace, &files.timeline).await {
+        warnings.push(format!("CPU throttling of pods is not measured: {why}"));
+    }
+    let counters = Arc::new(Counters::default());
+    let load = Load::new(LoadPlan { url, schedule: plan, workers: setup.workers(), client: setup.client, run_id });
+    let sender = files.recorder.sender();
+    let outcome = Box::pin(under_load(experiment, &lab, load, Arc::clone(&counters), sender, stop)).await;
+    narrator.load_ended();
+    // Whether it may be read was told before the load.
+    let _ = throttling::read(&cluster.client, &nodes, &setup.target.namespace, &files.timeline).await;
+    if let Some(session) = session {
+        tokio::time::sleep(CLOSING).await;
+        narrator.step("fetching what the observers saw");
+        warnings.extend(session.close(&files.raw).await.warnings);
+    }
+    drop(watches);
+    warnings.extend(put_back(setup, &lab, stop).await);
+    drop(lab);
+    remember(&journal_dir, &cluster, setup, counters.snapshot().failed);
+
+    let mut error = None;
+    match &outcome {
+        Ok(outcome) => record::sent(&mut run_file, experiment, outcome),
+        Err(failed) => {
+            run_file.sent = counters.snapshot().sent;
+            error = Some(failed.to_string());
+        }
+    }
+    let ended = files.finish().await;
+    run_file.client_records_dropped = ended.dropped;
+    (run_file.ended_by, error) = match stop.reason() {
+        Some(Reason::Interrupt) => (EndedBy::Interrupt, error.or(ended.error.clone())),
+        Some(Reason::Error(text)) => (EndedBy::Error, Some(text)),
+        _ => match error.or(ended.error.clone()) {
+            Some(text) => (EndedBy::Error, Some(text)),
+            None => (EndedBy::Schedule, None),
+        },
+    };
+    warnings.extend(error.clone());
+    run_file.warnings = warnings;
+    ended.write_run(&run_file)?;
+    Ok(Ran { dir: ended.dir, ended_by: run_file.ended_by, error })
+}
+
+/// Prepares the experiment and announces the run. On an error or an interruption nothing has been sent.
+async fn begin<E: Experiment>(
+    experiment: &E,
+    setup: &Setup,
+    lab: &Lab,
+    agents: Vec<Agent>,
+    run_id: RunId,
+    stop: &Stop,
+) -> Result<Option<Session>, RunError> {
+    tokio::select! {
+        prepared = experiment.prepare(lab) => prepared?,
+        _ = stop.aborted() => return Err(stopped(stop)),
+    }
+    if agents.is_empty() {
+        return Ok(None);
+    }
+    let request = observer::api::RunRequest {
+        id: run_id.to_string(),
+        namespace: setup.target.namespace.clone(),
+        gateway_service: setup.target.gateway_service.clone(),
+        upstream_service: setup.target.upstream_service.clone(),
+        client: client_name(),
+    };
+    Ok(Some(Session::open(agents, &request, &boot_id()).await?))
+}
+
+/// Puts changes back, or leaves them for good when that was asked for.
+async fn put_back(setup: &Setup, lab: &Lab, stop: &Stop) -> Vec<String> {
+    let mut problems = Vec::new();
+    if setup.restore {
+        problems.extend(lab.restore().await);
+    } else if let Err(error) = lab.keep_changes().await {
+        problems.push(error.to_string());
+    }
+    if matches!(stop.reason(), Some(Reason::Interrupt | Reason::Error(_))) {
+        problems.extend(lab.settle(SETTLE_AFTER_ABORT).await);
+    }
+    for problem in &problems {
+        lab.narrator.warn(problem);
+    }
+    problems
+}
+
+fn journal_entry(run_id: RunId, cluster: &Cluster, setup: &Setup) -> Entry {
+    Entry {
+        schema_version: 1,
+        run_id: run_id.to_string(),
+        pid: std::process::id() as i32,
+        boot_id: boot_id(),
+        started_at: jiff::Timestamp::now().to_string(),
+        context: cluster.context.clone(),
+        server: cluster.server.clone(),
+        namespace: setup.target.namespace.clone(),
+        changes: Vec::new(),
+    }
+}
+
+/// For the next run: what this one may have left in the NAT tables.
+fn remember(journal_dir: &Path, cluster: &Cluster, setup: &Setup, failed: u64) {
+    if failed > 0 {
+        let last = LastRun {
+            server: cluster.server.clone(),
+            namespace: setup.target.namespace.clone(),
+            ended_realtime_ns: realtime_ns(),
+            failed,
+        };
+        last_run::write(journal_dir, &last);
+    }
+}
+
+/// Who asks, for the message to a second asker.
+fn client_name() -> String {
+    let host = nix::unistd::gethostname().map(|host| host.to_string_lossy().into_owned()).unwrap_or_default();
+    format!("loadgen {} on {host}", std::process::id())
+}

@@ -22,6 +22,8 @@ use crate::{
 const MAX_PIECES: u32 = 4;
 /// A head may be this long over all its segments. The usual servers refuse longer ones.
 const MAX_HEAD_BYTES: u32 = 64 * 1024;
+/// Body bytes held back at most, so that the time of a long body's progress is known.
+const MAX_HELD_BYTES: u32 = 4 * 1024 * 1024;
 
 /// The payload of a packet.
 pub struct Payload {
@@ -87,13 +89,14 @@ pub unsafe fn followed(skb: *mut __sk_buff, socket: *mut Socket, payload: &Paylo
         let me = if inbound { Socket::INBOUND } else { Socket::OUTBOUND };
         let direction = if inbound { addr_of_mut!((*socket).inbound) } else { addr_of_mut!((*socket).outbound) };
         let turned = (*socket).last_direction != me;
-        let first = (*socket).last_direction == 0 && (*socket).flags & Socket::FOUND == 0;
-        let place = (*direction).place(payload.seq, payload.length, turned);
+        let fresh = (*socket).last_direction == 0 && (*socket).flags & Socket::FOUND == 0;
+        let mut start = start_at(skb, payload, 0);
+        let place = (*direction).place(payload.seq, payload.length, turned, start);
         if place.kind == Place::REPEATED {
             count(Counter::SEGMENTS_REPEATED);
             return;
         }
-        if place.kind == Place::AHEAD {
+        if place.kind != Place::IN_ORDER {
             count(Counter::SEGMENTS_AHEAD);
         }
         (*socket).last_direction = me;
@@ -109,9 +112,11 @@ pub unsafe fn followed(skb: *mut __sk_buff, socket: *mut Socket, payload: &Paylo
                 flags |= SegmentFlags::LAST_CHUNK;
             }
         }
-        let mut position = place.skip;
-        let start = start_at(skb, payload, position);
-        if first && start == Start::NOTHING {
+        let position = place.skip;
+        if position != 0 {
+            start = start_at(skb, payload, position);
+        }
+        if fresh && place.kind == Place::IN_ORDER && start == Start::NOTHING {
             (*socket).flags |= Socket::NOT_HTTP;
             tell_body(socket, payload, position, flags | SegmentFlags::NOT_HTTP);
             return;
@@ -121,22 +126,51 @@ pub unsafe fn followed(skb: *mut __sk_buff, socket: *mut Socket, payload: &Paylo
             tell_body(socket, payload, position, flags | SegmentFlags::HTTP2);
             return;
         }
-        let in_head = (*direction).flags & Direction::IN_HEAD != 0;
-        if !(in_head || start >= Start::REQUEST || (turned && start == Start::POSSIBLE)) {
-            if payload.pushed != 0 || flags & SegmentFlags::LAST_CHUNK != 0 || place.kind != Place::IN_ORDER {
-                if place.kind == Place::IN_ORDER && (*direction).held_length != 0 {
-                    // Tell what is held and this one in a single record.
-                    (*direction).hold(payload.seq.wrapping_add(position), payload.length - position, payload.at_ns);
-                    tell_held(socket, direction, flags);
-                } else {
-                    tell_body(socket, payload, position, flags);
-                }
-            } else {
-                (*direction).hold(payload.seq.wrapping_add(position), payload.length - position, payload.at_ns);
-            }
+        if (*direction).wants(start, turned) {
+            tell_heads(skb, socket, direction, payload, position, flags, place.kind);
+        } else {
+            hold_or_tell_body(socket, direction, payload, position, flags, place.kind);
+        }
+        (*direction).segment_told();
+    }
+}
+
+/// A segment of a body: told when it may be the last of its message, else held back until the next one.
+#[inline(always)]
+unsafe fn hold_or_tell_body(
+    socket: *mut Socket,
+    direction: *mut Direction,
+    payload: &Payload,
+    position: u32,
+    flags: u32,
+    place: u32,
+) {
+    // SAFETY: values of the socket's storage.
+    unsafe {
+        if place != Place::IN_ORDER {
+            tell_body(socket, payload, position, flags);
             return;
         }
+        (*direction).hold(payload.seq.wrapping_add(position), payload.length - position, payload.at_ns);
+        if payload.pushed != 0 || flags & SegmentFlags::LAST_CHUNK != 0 || (*direction).held_length > MAX_HELD_BYTES {
+            tell_held(socket, direction, flags);
+        }
+    }
+}
 
+/// A segment with heads in it.
+#[inline(always)]
+unsafe fn tell_heads(
+    skb: *mut __sk_buff,
+    socket: *mut Socket,
+    direction: *mut Direction,
+    payload: &Payload,
+    mut position: u32,
+    flags: u32,
+    place: u32,
+) {
+    // SAFETY: values of the socket's storage; helpers with checked sizes.
+    unsafe {
         tell_held(socket, direction, payload.direction);
         let owner = Owner {
             cookie: (*socket).cookie,
@@ -144,13 +178,13 @@ pub unsafe fn followed(skb: *mut __sk_buff, socket: *mut Socket, payload: &Paylo
             cgroup: bpf_skb_cgroup_id(skb),
             tuple: (*socket).tuple,
         };
-        if !in_head {
-            (*direction).head_end = HeadEnd::new();
-            (*direction).head_bytes = 0;
-        }
+        let begun = (*direction).begin_head();
+        // What arrives ahead of its turn must not disturb the search in what comes before it.
+        let apart = place != Place::IN_ORDER && begun;
+        let mut head_end = if apart { HeadEnd::new() } else { (*direction).head_end };
         let mut piece = 0;
         while piece < MAX_PIECES {
-            let step = tell_piece(skb, &owner, payload, position, flags, &mut (*direction).head_end);
+            let step = tell_piece(skb, &owner, payload, position, flags, &mut head_end);
             if step.failed {
                 (*direction).flags &= !Direction::IN_HEAD;
                 return;
@@ -158,13 +192,12 @@ pub unsafe fn followed(skb: *mut __sk_buff, socket: *mut Socket, payload: &Paylo
             if step.switched {
                 (*socket).flags |= Socket::NOT_HTTP;
             }
+            if !apart {
+                (*direction).head_end = head_end;
+            }
+            (*direction).told(place, step.told, begun, step.ended);
             if step.ended {
-                (*direction).flags &= !Direction::IN_HEAD;
-                (*direction).head_end = HeadEnd::new();
-                (*direction).head_bytes = 0;
-            } else {
-                (*direction).flags |= Direction::IN_HEAD;
-                (*direction).head_bytes += step.told;
+                head_end = HeadEnd::new();
             }
             position += step.told;
             if position >= payload.length {

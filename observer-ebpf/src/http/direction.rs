@@ -1,11 +1,11 @@
 //! One direction of a connection as the kernel follows it.
 
-use super::{HeadEnd, LastChunk};
+use super::{HeadEnd, LastChunk, Start};
 
 /// Where a segment belongs in its stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// [`Place::IN_ORDER`], [`Place::REPEATED`] or [`Place::AHEAD`].
+    /// [`Place::IN_ORDER`], [`Place::REPEATED`], [`Place::AHEAD`] or [`Place::APART`].
     pub kind: u32,
     /// Bytes at its beginning that were seen before.
     pub skip: u32,
@@ -18,6 +18,8 @@ impl Place {
     pub const REPEATED: u32 = 1;
     /// Bytes before it are missing still.
     pub const AHEAD: u32 = 2;
+    /// The same, and it is not even part of the one stretch that is remembered.
+    pub const APART: u32 = 3;
 }
 
 /// State of one direction. Lives in the socket's storage.
@@ -59,6 +61,10 @@ impl Direction {
     pub const HAS_AHEAD: u32 = 2;
     /// A head has begun and not ended.
     pub const IN_HEAD: u32 = 4;
+    /// The head ended within the stretch that arrived ahead.
+    pub const AHEAD_ENDED: u32 = 8;
+    /// This segment closed the gap before that stretch.
+    pub const GAP_CLOSED: u32 = 16;
 
     /// Begins the stream at `next`.
     #[inline(always)]
@@ -68,14 +74,15 @@ impl Direction {
     }
 
     /// Places a segment of `length` ≥ 1 bytes and advances. `turned`: the other direction spoke since, so nothing before
-    /// an earlier stretch can be missing any more.
+    /// an earlier stretch can be missing any more; nor before a message that begins here (`start`).
     #[inline(always)]
-    pub const fn place(&mut self, seq: u32, length: u32, turned: bool) -> Place {
+    pub const fn place(&mut self, seq: u32, length: u32, turned: bool, start: u32) -> Place {
         if self.flags & Self::STARTED == 0 {
             self.start(seq);
         }
-        if turned && self.flags & Self::HAS_AHEAD != 0 {
-            self.flags &= !Self::HAS_AHEAD;
+        let misses = self.next.wrapping_sub(seq) >= 0x8000_0000;
+        if turned && (self.flags & Self::HAS_AHEAD != 0 || (misses && start >= Start::REQUEST)) {
+            self.flags &= !(Self::HAS_AHEAD | Self::AHEAD_ENDED);
             self.next = seq;
             self.lose_track();
         }
@@ -86,6 +93,7 @@ impl Direction {
             if self.flags & Self::HAS_AHEAD != 0 && self.ahead_begin.wrapping_sub(self.next) as i32 <= 0 {
                 // The gap is closed. What is seen of the stretch is not told again.
                 self.flags &= !Self::HAS_AHEAD;
+                self.flags |= Self::GAP_CLOSED;
                 if self.ahead_end.wrapping_sub(self.next) as i32 > 0 {
                     self.next = self.ahead_end;
                     self.lose_track();
@@ -111,8 +119,10 @@ impl Direction {
                 return Place { kind: Place::REPEATED, skip: 0 };
             }
             self.ahead_end = end;
+        } else {
+            // A second stretch beside the first is told but not remembered; the agent sorts it out.
+            return Place { kind: Place::APART, skip: 0 };
         }
-        // A second stretch beside the first is told but not remembered; the agent sorts it out.
         self.bytes += length as u64;
         Place { kind: Place::AHEAD, skip: 0 }
     }
@@ -124,7 +134,52 @@ impl Direction {
         self.head_end = HeadEnd::new();
     }
 
-    /// Whether a body segment may wait for the next one: `seq` continues what is held.
+    /// Whether the bytes of a segment may belong to a head. `start`: what they may begin ([`Start::of`]).
+    #[inline(always)]
+    pub const fn wants(&self, start: u32, turned: bool) -> bool {
+        self.flags & Self::IN_HEAD != 0 || start >= Start::REQUEST || (turned && start == Start::POSSIBLE)
+    }
+
+    /// The segment's bytes will be told; a head begins unless one is going on. Returns whether one was.
+    #[inline(always)]
+    pub const fn begin_head(&mut self) -> bool {
+        let begun = self.flags & Self::IN_HEAD != 0;
+        if !begun {
+            self.head_end = HeadEnd::new();
+            self.head_bytes = 0;
+        }
+        begun
+    }
+
+    /// `bytes` were told as (part of) a head, which `ended` in them or goes on. `begun`: it had begun before them.
+    #[inline(always)]
+    pub const fn told(&mut self, kind: u32, bytes: u32, begun: bool, ended: bool) {
+        if kind != Place::IN_ORDER && begun {
+            if ended && kind == Place::AHEAD {
+                self.flags |= Self::AHEAD_ENDED;
+            }
+        } else if ended {
+            self.flags &= !Self::IN_HEAD;
+            self.head_end = HeadEnd::new();
+            self.head_bytes = 0;
+        } else {
+            self.flags |= Self::IN_HEAD;
+            self.head_bytes += bytes;
+        }
+    }
+
+    /// All of a segment was told. When it closed a gap behind which the head had ended, the head has ended.
+    #[inline(always)]
+    pub const fn segment_told(&mut self) {
+        if self.flags & Self::GAP_CLOSED != 0 {
+            if self.flags & Self::AHEAD_ENDED != 0 {
+                self.flags &= !Self::IN_HEAD;
+            }
+            self.flags &= !(Self::GAP_CLOSED | Self::AHEAD_ENDED);
+        }
+    }
+
+    /// Lets a body segment wait for the next one. `seq` must continue what is held.
     #[inline(always)]
     pub const fn hold(&mut self, seq: u32, length: u32, at_ns: u64) {
         if self.held_length == 0 {
@@ -139,10 +194,10 @@ impl Direction {
 
 #[cfg(test)]
 mod tests {
-    use super::{Direction, Place};
+    use super::{Direction, Place, Start};
 
     fn place(direction: &mut Direction, seq: u32, length: u32) -> (u32, u32) {
-        let place = direction.place(seq, length, false);
+        let place = direction.place(seq, length, false, Start::NOTHING);
         (place.kind, place.skip)
     }
 
@@ -180,7 +235,7 @@ mod tests {
         let mut direction = Direction::default();
         direction.start(1);
         // The first 99 bytes arrived at the listener.
-        assert_eq!(direction.place(100, 50, true).kind, Place::AHEAD);
-        assert_eq!(direction.place(150, 50, true).kind, Place::IN_ORDER);
+        assert_eq!(direction.place(100, 50, true, Start::NOTHING).kind, Place::AHEAD);
+        assert_eq!(direction.place(150, 50, true, Start::NOTHING).kind, Place::IN_ORDER);
     }
 }

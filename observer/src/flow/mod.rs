@@ -27,6 +27,8 @@ mod payload;
 mod seen;
 mod stream;
 mod table;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod trace_parent;
 

@@ -13,7 +13,7 @@ mod ring;
 pub use load::{Kernel, LoadError, LoadOptions};
 pub use loss::Counters;
 pub use observer_ebpf::wire::Event;
-pub use probe::{Finding, cgroup2_mount, probe};
+pub use probe::{Finding, cgroup2_mount, probe, probe_at};
 pub use ring::Drained;
 
 /// How the embedded eBPF object was built.

@@ -1,0 +1,165 @@
+//! How connections begin and end.
+
+use observer_ebpf::wire::{Event, Kind, Open, Segment, SegmentFlags, State};
+
+use super::simulator::{World, tuple};
+use crate::{
+    flow::{FlowConfig, FlowTable, Side},
+    record::{Close, ExchangeEnd, Outcome},
+};
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#[test]
+fn failed_attempts() {
+    for (reset, error, expected) in [
+        (true, 111, Outcome::Refused),
+        (false, 111, Outcome::Unreachable),
+        (false, 113, Outcome::Unreachable),
+        (false, 110, Outcome::Unanswered),
+        (false, 0, Outcome::Unanswered),
+    ] {
+        let mut world = World::new(false);
+        world.connect(1, 7);
+        let header = world.header(Kind::RETRANSMIT, 0, 1);
+        world.push(&Event::Retransmit(header));
+        if reset {
+            let header = world.header(Kind::RESET_RECEIVED, 0, 1);
+            world.push(&Event::ResetReceived(header));
+        }
+        world.state(1, State::SYN_SENT, State::CLOSE, error);
+        let record = &world.connections()[0];
+        assert_eq!(record.outcome, expected, "reset {reset}, error {error}");
+        assert_eq!((record.syn_retransmits, record.retransmits), (1, 0));
+        assert_eq!((record.established_ns, record.close), (None, None));
+        assert_eq!(record.thread, Some(7));
+        assert!(record.closed_ns.is_some());
+    }
+}
+
+#[test]
+fn cut_in_flight() {
+    for (inbound_reset, close) in [(true, Close::ResetRemote), (false, Close::ResetLocal)] {
+        let mut world = World::new(false);
+        let mut socket = world.open(1, Side::Client);
+        socket.request(&mut world, GET);
+        let header = world.header(0, 0, 1);
+        world.push(&if inbound_reset { Event::ResetReceived(header) } else { Event::ResetSent(header) });
+        world.state(1, State::ESTABLISHED, State::CLOSE, 104);
+        assert_eq!(world.exchanges()[0].end, ExchangeEnd::Reset);
+        assert_eq!(world.exchanges()[0].status, None);
+        let record = &world.connections()[0];
+        assert_eq!((record.outcome, record.close), (Outcome::Established, Some(close)));
+        assert_eq!(record.reset_received_ns.is_some(), inbound_reset);
+    }
+}
+
+#[test]
+fn closed_before_the_answer() {
+    let mut world = World::new(false);
+    let mut socket = world.open(1, Side::Client);
+    socket.request(&mut world, GET);
+    world.state(1, State::ESTABLISHED, State::CLOSE_WAIT, 0);
+    // Told at once, not when the process gets round to closing.
+    assert_eq!(world.exchanges()[0].end, ExchangeEnd::Closed);
+    assert!(world.connections().is_empty());
+}
+
+#[test]
+fn timed_out_when_retransmissions_run_out() {
+    let mut world = World::new(false);
+    let mut socket = world.open(1, Side::Client);
+    socket.request(&mut world, GET);
+    world.state(1, State::ESTABLISHED, State::CLOSE, 110);
+    assert_eq!(world.connections()[0].close, Some(Close::TimedOut));
+}
+
+#[test]
+fn an_older_connection_is_marked_and_joined_at_the_next_message() {
+    let mut world = World::new(false);
+    let mut socket = world.establish(1, Side::Server);
+    let mut world = World::new(false);
+    let header = world.header(Kind::FOUND, 0, 1);
+    world.push(&Event::Found(Open { header, tuple: tuple(1), ..Open::default() }));
+    socket.answer(&mut world, b"the rest of a body");
+    socket.request(&mut world, GET);
+    socket.answer(&mut world, OK);
+    world.close(&socket);
+    let seen = world.exchanges();
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].status, seen[0].end, seen[0].reused), (Some(200), ExchangeEnd::Complete, true));
+    let record = &world.connections()[0];
+    assert!(record.predates_observer);
+    assert_eq!(record.outcome, Outcome::Established);
+}
+
+#[test]
+fn data_before_the_socket_is_claimed_by_it() {
+    let mut world = World::new(false);
+    let seq = 0xffff_fff0_u32.wrapping_add(1);
+    let header = world.header(Kind::SEGMENT, SegmentFlags::INBOUND | SegmentFlags::LISTENER, 999);
+    let segment = Segment {
+        header,
+        tuple: tuple(1),
+        seq,
+        length: GET.len() as u32,
+        captured: GET.len() as u32,
+        ..Segment::default()
+    };
+    world.push(&Event::Segment(segment, GET));
+    // The listener's queue was full: the sender repeats itself.
+    world.push(&Event::Segment(segment, GET));
+    let mut socket = world.establish(1, Side::Server);
+    socket.answer(&mut world, OK);
+    let seen = world.exchanges();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].conn, 1);
+    assert_eq!(seen[0].request_start_ns, header.at_ns);
+    assert_eq!(seen[0].end, ExchangeEnd::Complete);
+}
+
+#[test]
+fn open_things_are_told_at_the_close_of_a_run() {
+    let mut world = World::new(true);
+    let mut socket = world.open(1, Side::Client);
+    socket.request(&mut world, GET);
+    socket.answer(&mut world, OK);
+    socket.request(&mut world, GET);
+    world.connect(2, 5);
+    world.table.flush(&mut world.out);
+    let ends: Vec<_> = world.exchanges().iter().map(|exchange| exchange.end).collect();
+    assert_eq!(ends, [ExchangeEnd::Complete, ExchangeEnd::Open]);
+    let mut outcomes: Vec<_> = world.connections().iter().map(|record| (record.conn, record.outcome)).collect();
+    outcomes.sort_unstable_by_key(|(conn, _)| *conn);
+    assert_eq!(outcomes, [(1, Outcome::Established), (2, Outcome::Pending)]);
+}
+
+#[test]
+fn complete_exchanges_wait_for_their_calls_but_not_for_ever() {
+    let mut world = World::new(true);
+    let mut socket = world.open(1, Side::Client);
+    socket.request(&mut world, GET);
+    socket.answer(&mut world, OK);
+    world.table.tick(world.now_ns + 1, &mut world.out);
+    assert!(world.exchanges().is_empty());
+    world.table.tick(world.now_ns + FlowConfig::default().settle_ns + 1, &mut world.out);
+    assert_eq!(world.exchanges().len(), 1);
+    assert_eq!(world.exchanges()[0].response_read_ns, None);
+}
+
+#[test]
+fn bounded_with_the_loss_counted() {
+    let mut world = World::new(false);
+    world.table = FlowTable::new(FlowConfig { max_connections: 64, calls: false, ..FlowConfig::default() });
+    for cookie in 1..=200 {
+        world.open(cookie, Side::Server);
+    }
+    assert!(world.table.open_connections() <= 64);
+    let counters = world.table.counters();
+    assert_eq!(counters.connections_evicted as usize + world.table.open_connections(), 200);
+    assert_eq!(world.connections().len() as u64, counters.connections_evicted);
+    world.table.tick(world.now_ns + FlowConfig::default().idle_ns + 1, &mut world.out);
+    assert_eq!(world.table.open_connections(), 0);
+    assert_eq!(world.connections().len(), 200);
+}

@@ -1,0 +1,14 @@
+//! The eBPF programs and the flow table on real sockets: every exchange and every attempt, exactly.
+//!
+//! Needs root (or the capabilities BPF, PERFMON and NET_ADMIN, and SYS_ADMIN for the network namespaces). Without it each
+//! test says loudly that it was skipped.
+#![cfg(feature = "agent")]
+#![allow(clippy::unwrap_used)]
+
+mod attempts;
+mod endings;
+mod gateway;
+mod messages;
+mod observed;
+mod servers;
+mod volume;

@@ -51,7 +51,7 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
             later(&mut moments[pod as usize].last_new_connection_ns, translation.created_ns());
         }
     }
-    let serving = ctx.seen.exchanges.iter().filter(|exchange| matches!(exchange.raw.hop, Hop::Pod | Hop::Front));
+    let serving = ctx.seen.exchanges.iter().filter(|exchange| matches!(exchange.hop, Hop::Pod | Hop::Front));
     for exchange in serving.filter(|exchange| exchange.request.is_some()) {
         let pod = exchange.raw.pod.as_ref().and_then(|pod| ctx.cluster.find(pod));
         if let (Some(pod), Some(end_ns)) = (pod, exchange.response_end_ns()) {

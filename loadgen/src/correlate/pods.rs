@@ -26,7 +26,12 @@ pub fn pods(ctx: &Context<'_, '_>, failed: &[Failed]) -> Vec<PodReport> {
     let mut service: Vec<Distribution> = (0..count).map(|_| Distribution::new()).collect();
     for (position, client) in ctx.client.iter().enumerate().filter(|(_, client)| client.succeeded()) {
         let attempt = ctx.join.decisive(position as u32);
-        for pod in [attempt.and_then(|attempt| attempt.pod), ctx.front(position as u32).pod].into_iter().flatten() {
+        let pod = if ctx.observed() {
+            attempt.and_then(|attempt| attempt.pod)
+        } else {
+            client.pod_name.as_deref().and_then(|name| ctx.cluster.named_by(name, client.sent_ns))
+        };
+        for pod in [pod, ctx.front(position as u32).pod].into_iter().flatten() {
             tallies[pod as usize].requests += 1;
             latency[pod as usize].add_ns(client.end_ns.saturating_sub(super::ledger::start_ns(client)));
         }
@@ -98,9 +103,9 @@ fn report(
         owner: owned(life.owner),
         revision: owned(life.revision),
         version: owned(life.version),
-        requests: tally.requests,
-        succeeded: tally.requests - tally.failed,
-        failed: tally.failed,
+        requests: observed.then_some(tally.requests),
+        succeeded: (observed || tally.requests > 0).then(|| tally.requests - tally.failed),
+        failed: observed.then_some(tally.failed),
         connections: observed.then_some(tally.conns.len() as u64),
         resets: observed.then_some(tally.resets),
         retransmits: observed.then_some(tally.retransmits),

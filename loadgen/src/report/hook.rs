@@ -24,6 +24,8 @@ impl Hook {
     pub fn of(config: &RunConfig, environment: &Environment) -> Option<Self> {
         match config.experiment.get("prestop") {
             Some(set) => Self::set_by_experiment(set),
+            // Only the template of the serving pods is known.
+            None if config.experiment.get("deployment") == Some(&config.gateway_deployment) => None,
             None => Self::in_template(environment.upstream_template.as_ref()?),
         }
     }

@@ -97,7 +97,7 @@ proptest! {
             prop_assert!(!failure.evidence.is_empty());
             prop_assert!(failure.evidence.is_sorted_by_key(|fact| fact.at_ns));
         }
-        let pods: u64 = report.pods.iter().filter(|pod| pod.role == "upstream").map(|pod| pod.requests).sum();
+        let pods: u64 = report.pods.iter().filter(|pod| pod.role == "upstream").filter_map(|pod| pod.requests).sum();
         prop_assert!(pods <= ledger.sent, "a request is counted at one serving pod at most");
     }
 

@@ -121,13 +121,13 @@ impl<'a> Cluster<'a> {
         match &entry.subject {
             Subject::Action { name, target, uid, requested_ns, .. } if name == "delete_pod" => {
                 let target = target.strip_prefix("pod/").unwrap_or(target);
-                if let Some(life) = self.named(uid.as_deref(), target, entry.at_ns) {
+                if let Some(life) = self.by_uid_or_name(uid.as_deref(), target, entry.at_ns) {
                     life.deletion_requested_ns.get_or_insert(*requested_ns);
                 }
             }
             Subject::Event { reason, message, object, uid, .. } if reason == "FailedPreStopHook" => {
                 let name = object.rsplit('/').next().unwrap_or(object);
-                if let Some(life) = self.named(uid.as_deref(), name, entry.at_ns) {
+                if let Some(life) = self.by_uid_or_name(uid.as_deref(), name, entry.at_ns) {
                     life.hook_failed.get_or_insert((entry.at_ns, message));
                 }
             }
@@ -136,15 +136,12 @@ impl<'a> Cluster<'a> {
     }
 
     /// By UID; by name only when there is no UID, and then the latest pod of that name which existed.
-    fn named(&mut self, uid: Option<&str>, name: &str, at_ns: u64) -> Option<&mut super::PodLife<'a>> {
-        match uid {
-            Some(uid) => self.by_uid.get(uid).map(|at| &mut self.pods[*at as usize]),
-            None => self
-                .pods
-                .iter_mut()
-                .rev()
-                .find(|life| life.name == name && life.first_seen_ns.is_none_or(|first_ns| first_ns <= at_ns)),
-        }
+    fn by_uid_or_name(&mut self, uid: Option<&str>, name: &str, at_ns: u64) -> Option<&mut super::PodLife<'a>> {
+        let at = match uid {
+            Some(uid) => self.by_uid.get(uid).copied(),
+            None => self.named_by(name, at_ns),
+        };
+        at.map(|at| &mut self.pods[at as usize])
     }
 
     /// A pod that never became ready is in no endpoint list; its sisters tell what it would have been.

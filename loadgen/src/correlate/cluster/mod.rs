@@ -87,6 +87,12 @@ impl<'a> Cluster<'a> {
         found
     }
 
+    /// The latest pod of that name which existed by then. Names of controllers' pods are never used again.
+    pub fn named_by(&self, name: &str, by_ns: u64) -> Option<PodAt> {
+        let existed = |life: &PodLife<'_>| life.first_seen_ns.is_none_or(|ns| ns <= by_ns.saturating_add(WATCH_LAG_NS));
+        self.pods.iter().rposition(|life| life.name == name && existed(life)).map(|at| at as PodAt)
+    }
+
     /// Endpoints of a Service.
     pub fn endpoints_of(&self, service: &str) -> Option<&EndpointHistory> {
         self.endpoints.get(service)

@@ -92,9 +92,13 @@ impl<'a> PodLife<'a> {
         }
     }
 
-    /// Earliest sign of its deletion: our own request, else what the watch showed.
+    /// Earliest sign of its deletion: our own request, else the first that the watches showed. The watch of endpoints can
+    /// be a little ahead of the one of pods.
     pub fn deletion_ns(&self) -> Option<u64> {
-        self.deletion_requested_ns.or(self.terminating_ns).or(self.gone_ns)
+        let Some(shown_ns) = self.terminating_ns.or(self.gone_ns) else { return self.deletion_requested_ns };
+        let ahead =
+            self.endpoint_removed_ns().filter(|ns| (shown_ns.saturating_sub(WATCH_LAG_NS)..shown_ns).contains(ns));
+        Some(self.deletion_requested_ns.or(ahead).unwrap_or(shown_ns))
     }
 
     /// The sign that the pod was on its way out by `at_ns`, given how late the watch may tell us.

@@ -18,10 +18,10 @@ pub struct Found {
 pub fn join(input: &Input<'_, '_>, fronts: &[Front], conflicts: &mut Conflicts) -> Found {
     let mut found = Found { attempts: Vec::with_capacity(input.client.len()), unjoined: 0, foreign: 0 };
     let mut unresolved = Vec::new();
-    for (at, exchange) in input.seen.exchanges.iter().enumerate().filter(|(_, e)| e.raw.hop == Hop::Upstream) {
+    for (at, exchange) in input.seen.exchanges.iter().enumerate().filter(|(_, e)| e.hop == Hop::Upstream) {
         with_data(input, at as u32, exchange, &mut found, conflicts);
     }
-    for (at, conn) in input.seen.conns.iter().enumerate().filter(|(_, c)| c.raw.hop == Hop::Upstream) {
+    for (at, conn) in input.seen.conns.iter().enumerate().filter(|(_, c)| c.hop == Hop::Upstream) {
         // Without records of its exchanges a connection that had some tells nothing: those records were lost, and
         // that is counted where they were lost.
         if conn.raw.exchanges > 0 || conn.raw.not_http || !input.seen.on_conn(conn.id).is_empty() {

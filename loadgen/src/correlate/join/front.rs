@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use observer::record::Hop;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Conflicts, Front, Input};
 use crate::correlate::limits::CONNTRACK_LAG_NS;
@@ -93,7 +94,7 @@ fn unnamed_exchange(input: &Input<'_, '_>, conn: u32, request: &crate::raw::Clie
 /// Connections at the gateway's sockets that carried something without a trace id: only these need an address to be found.
 fn front_conns(input: &Input<'_, '_>) -> HashMap<(SocketAddr, SocketAddr), Vec<u32>> {
     let mut conns: HashMap<_, Vec<u32>> = HashMap::new();
-    for (position, conn) in input.seen.conns.iter().enumerate().filter(|(_, conn)| conn.raw.hop == Hop::Front) {
+    for (position, conn) in input.seen.conns.iter().enumerate().filter(|(_, conn)| conn.hop == Hop::Front) {
         let named = |at: &u32| input.seen.exchanges[*at as usize].request.is_some();
         let on_conn = input.seen.on_conn(conn.id);
         if on_conn.is_empty() || !on_conn.iter().all(named) {
@@ -107,12 +108,13 @@ type Tuple = (SocketAddr, SocketAddr);
 
 /// Translations by one of their tuples, each list in order of time.
 struct Translations {
-    by_tuple: HashMap<Tuple, Vec<(u64, u32)>>,
+    by_tuple: FxHashMap<Tuple, Vec<(u64, u32)>>,
 }
 
 impl Translations {
     fn new(input: &Input<'_, '_>, tuple: impl Fn(&observer::record::Translation) -> Tuple) -> Self {
-        let mut by_tuple: HashMap<Tuple, Vec<(u64, u32)>> = HashMap::with_capacity(input.seen.translations.len());
+        let mut by_tuple: FxHashMap<Tuple, Vec<(u64, u32)>> =
+            FxHashMap::with_capacity_and_hasher(input.seen.translations.len(), FxBuildHasher);
         for (position, translation) in input.seen.translations.iter().enumerate() {
             by_tuple.entry(tuple(translation.raw)).or_default().push((translation.created_ns(), position as u32));
         }

@@ -74,7 +74,7 @@ fn translations_left(input: &Input<'_, '_>, fronts: &[Front]) -> Vec<Left> {
         }
     }
     let mut someone_elses = vec![false; left.len()];
-    for (position, conn) in input.seen.conns.iter().enumerate().filter(|(_, conn)| conn.raw.hop == Hop::Front) {
+    for (position, conn) in input.seen.conns.iter().enumerate().filter(|(_, conn)| conn.hop == Hop::Front) {
         let Some(candidates) = by_tuple.get(&(conn.raw.remote, conn.raw.local)) else { continue };
         let opened_ns = conn.opened_ns();
         // Of several uses of one tuple, the connection belongs to the entry made last before it.

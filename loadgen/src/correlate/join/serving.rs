@@ -68,7 +68,7 @@ fn by_address(input: &Input<'_, '_>, attempts: &mut [Attempt]) {
     if wanted.is_empty() {
         return;
     }
-    for (at, pod_side) in seen.conns.iter().enumerate().filter(|(_, conn)| conn.raw.hop == Hop::Pod) {
+    for (at, pod_side) in seen.conns.iter().enumerate().filter(|(_, conn)| conn.hop == Hop::Pod) {
         let Some(candidates) = wanted.get(&(pod_side.raw.remote, pod_side.raw.local)) else { continue };
         let opened_before =
             |(opened_ns, _): &&(u64, usize)| *opened_ns <= pod_side.opened_ns().saturating_add(input.clock_error_ns);

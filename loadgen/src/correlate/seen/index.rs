@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use observer::record::{ExchangeEnd, Hop, Record, SocketCall};
 
+use rustc_hash::FxHashMap;
+
 use super::views::Offset;
 use super::{Conn, Exch, Groups, Trans};
 use crate::raw::{ClientRequest, RawRun};
@@ -18,7 +20,7 @@ pub struct Seen<'a> {
     pub translations: Vec<Trans<'a>>,
     /// Nodes without a known clock offset: their times are taken as ours.
     pub nodes_without_clock: Vec<&'a str>,
-    ids: HashMap<(u16, u64), u32>,
+    ids: FxHashMap<(u16, u64), u32>,
     conn_of_id: Vec<Option<u32>>,
     exchanges_of_id: Groups,
     front: Groups,
@@ -38,7 +40,7 @@ impl<'a> Seen<'a> {
         }
         let nodes_without_clock = nodes.keys().copied().filter(|node| !offsets.contains_key(node)).collect();
 
-        let mut ids = HashMap::new();
+        let mut ids = FxHashMap::default();
         let (mut conns, mut exchanges, mut translations) = (Vec::new(), Vec::new(), Vec::new());
         for (position, (name, files)) in nodes.iter().enumerate() {
             let (node, offset) = (position as u16, Offset(offsets.get(name).copied().unwrap_or(0)));
@@ -48,28 +50,40 @@ impl<'a> Seen<'a> {
             };
             for record in files.iter().copied().flatten() {
                 match record {
-                    Record::Connection(raw) => conns.push(Conn { raw, node, id: id_of(raw.conn), offset }),
+                    Record::Connection(raw) => {
+                        let opened_ns = offset.ours(raw.opened_ns);
+                        conns.push(Conn { raw, node, hop: raw.hop, id: id_of(raw.conn), opened_ns, offset });
+                    }
                     Record::Exchange(exchange) => exchanges.push(Exch {
                         raw: exchange,
                         node,
+                        hop: exchange.hop,
                         conn_id: id_of(exchange.conn),
                         request: exchange.trace_id.as_deref().and_then(|id| position_of(id, &raw.run.id, client)),
+                        request_start_ns: offset.ours(exchange.request_start_ns),
                         offset,
                     }),
-                    Record::Translation(raw) => translations.push(Trans { raw, offset }),
+                    Record::Translation(raw) => {
+                        translations.push(Trans { raw, created_ns: offset.ours(raw.nat.created_ns) });
+                    }
                 }
             }
         }
-        conns.sort_by_key(|conn| (conn.opened_ns(), conn.node, conn.raw.conn, conn.raw.closed_ns.is_none()));
+        // Times differ nearly always, so that the record itself is rarely looked at: millions of them are not in the cache.
+        conns.sort_by(|a, b| {
+            let rest = |conn: &Conn<'_>| (conn.node, conn.raw.conn, conn.raw.closed_ns.is_none());
+            a.opened_ns.cmp(&b.opened_ns).then_with(|| rest(a).cmp(&rest(b)))
+        });
         // What was still open when it was told may be told again at its end: the end comes first here, and stays.
         conns.dedup_by_key(|conn| conn.id);
-        exchanges.sort_by_key(|exchange| {
-            let raw = exchange.raw;
-            (exchange.request_start_ns(), exchange.node, raw.conn, raw.index, raw.end == ExchangeEnd::Open)
+        exchanges.sort_by(|a, b| {
+            let rest = |it: &Exch<'_>| (it.node, it.raw.conn, it.raw.index, it.raw.end == ExchangeEnd::Open);
+            a.request_start_ns.cmp(&b.request_start_ns).then_with(|| rest(a).cmp(&rest(b)))
         });
-        exchanges.dedup_by_key(|exchange| (exchange.conn_id, exchange.raw.index));
-        translations.sort_by_key(|translation| {
-            (translation.created_ns(), translation.raw.client, translation.raw.nat.source_seen)
+        exchanges.dedup_by(|a, b| a.conn_id == b.conn_id && a.raw.index == b.raw.index);
+        translations.sort_by(|a, b| {
+            let rest = |it: &Trans<'_>| (it.raw.client, it.raw.nat.source_seen);
+            a.created_ns.cmp(&b.created_ns).then_with(|| rest(a).cmp(&rest(b)))
         });
 
         let mut conn_of_id = vec![None; ids.len()];
@@ -78,7 +92,7 @@ impl<'a> Seen<'a> {
         }
         let exchanges_of_id = Groups::new(ids.len(), exchanges.iter().enumerate().map(|(i, e)| (e.conn_id, i as u32)));
         let at_hop = |hop: Hop| {
-            let pairs = exchanges.iter().enumerate().filter(move |(_, e)| e.raw.hop == hop);
+            let pairs = exchanges.iter().enumerate().filter(move |(_, e)| e.hop == hop);
             Groups::new(client.len(), pairs.filter_map(|(i, e)| Some((e.request?, i as u32))))
         };
         let (front, upstream, pod) = (at_hop(Hop::Front), at_hop(Hop::Upstream), at_hop(Hop::Pod));
@@ -141,8 +155,8 @@ impl<'a> Seen<'a> {
     /// Hop of a connection, also when only its exchanges were recorded.
     pub fn hop_of_conn(&self, id: u32) -> Option<Hop> {
         match self.conn_position(id) {
-            Some(position) => Some(self.conns[position as usize].raw.hop),
-            None => self.on_conn(id).first().map(|position| self.exchanges[*position as usize].raw.hop),
+            Some(position) => Some(self.conns[position as usize].hop),
+            None => self.on_conn(id).first().map(|position| self.exchanges[*position as usize].hop),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Records with their times on the load generator's clock.
 
-use observer::record::{Connection, Exchange, Translation};
+use observer::record::{Connection, Exchange, Hop, Translation};
 
 /// Node's clock minus ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Offset(pub i64);
 impl Offset {
     /// A node's time on our clock.
     pub fn ours(self, node_ns: u64) -> u64 {
-        u64::try_from(i128::from(node_ns) - i128::from(self.0)).unwrap_or(0)
+        node_ns.saturating_add_signed(self.0.saturating_neg())
     }
 }
 
@@ -20,15 +20,19 @@ pub struct Conn<'a> {
     pub raw: &'a Connection,
     /// Position of its node.
     pub node: u16,
+    /// Which hop it belongs to.
+    pub hop: Hop,
     /// Number of the connection, shared with its exchanges.
     pub id: u32,
+    /// On our clock, kept here because records are sorted by it.
+    pub(super) opened_ns: u64,
     pub(super) offset: Offset,
 }
 
 impl Conn<'_> {
     /// `connect()` called, or handshake completed.
     pub fn opened_ns(&self) -> u64 {
-        self.offset.ours(self.raw.opened_ns)
+        self.opened_ns
     }
 
     /// Handshake completed.
@@ -64,17 +68,21 @@ pub struct Exch<'a> {
     pub raw: &'a Exchange,
     /// Position of its node.
     pub node: u16,
+    /// Which hop it belongs to.
+    pub hop: Hop,
     /// Number of its connection.
     pub conn_id: u32,
     /// Position of the client's request whose trace id it carries.
     pub request: Option<u32>,
+    /// On our clock, kept here because records are sorted by it.
+    pub(super) request_start_ns: u64,
     pub(super) offset: Offset,
 }
 
 impl Exch<'_> {
     /// First byte of the request.
     pub fn request_start_ns(&self) -> u64 {
-        self.offset.ours(self.raw.request_start_ns)
+        self.request_start_ns
     }
 
     /// Last byte of the request.
@@ -111,12 +119,12 @@ impl Exch<'_> {
 pub struct Trans<'a> {
     /// As recorded; its times are the node's.
     pub raw: &'a Translation,
-    pub(super) offset: Offset,
+    pub(super) created_ns: u64,
 }
 
 impl Trans<'_> {
     /// The entry was made.
     pub fn created_ns(&self) -> u64 {
-        self.offset.ours(self.raw.nat.created_ns)
+        self.created_ns
     }
 }

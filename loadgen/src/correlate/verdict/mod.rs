@@ -7,6 +7,7 @@ mod rollout;
 
 pub use propagation::Propagation;
 
+use super::cluster::Role;
 use super::context::Context;
 use crate::report::Hook;
 use crate::report::schema::{Deletion, Failure, Ledger, Measured, Verdict};
@@ -32,7 +33,14 @@ pub fn verdicts(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> 
     }
 }
 
-/// The hook of this run.
+/// The pods that the experiment acted on.
+fn role(ctx: &Context<'_, '_>) -> Role {
+    let config = &ctx.raw.run.config;
+    let of_gateway = config.experiment.get("deployment").is_some_and(|name| *name == config.gateway_deployment);
+    if of_gateway { Role::Gateway } else { Role::Upstream }
+}
+
+/// The hook of those pods.
 fn hook(ctx: &Context<'_, '_>) -> Option<Hook> {
     Hook::of(&ctx.raw.run.config, &ctx.raw.run.environment)
 }

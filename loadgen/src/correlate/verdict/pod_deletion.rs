@@ -2,14 +2,15 @@
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
 use super::rollout::{hook_advice, hook_in_this_run, propagation_figures};
-use super::{Findings, Propagation, hook};
+use super::{Findings, Propagation, hook, role};
 use crate::correlate::context::Context;
+use crate::correlate::failures::role_name;
 use crate::report::Hook;
 use crate::report::schema::{Source, Verdict};
 
 /// The answer.
 pub fn q8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let propagation = Propagation::of(findings.deletions);
+    let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
     let mut verdict = Verdict {
         question: "Q8.1".to_owned(),
         claim: None,

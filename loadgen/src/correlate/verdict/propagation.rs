@@ -21,11 +21,10 @@ pub struct Propagation {
 }
 
 impl Propagation {
-    /// Over the serving pods among `deletions`.
-    pub fn of(deletions: &[Deletion]) -> Self {
+    /// Over the pods of one role among `deletions`.
+    pub fn of(deletions: &[Deletion], role: &str) -> Self {
         let over = |step: &str, pick: fn(f64, f64) -> f64| {
-            let chains =
-                deletions.iter().filter(|deletion| deletion.role == "upstream").map(|deletion| &deletion.chain);
+            let chains = deletions.iter().filter(|deletion| deletion.role == role).map(|deletion| &deletion.chain);
             chains.filter_map(|chain| after_ms(chain, step)).reduce(pick)
         };
         Self {

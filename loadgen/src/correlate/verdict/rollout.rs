@@ -2,11 +2,12 @@
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
 use super::propagation::after_ms;
-use super::{Findings, Propagation, hook, measured};
+use super::{Findings, Propagation, hook, measured, role};
 use crate::correlate::cluster::Role;
 use crate::correlate::context::Context;
+use crate::correlate::failures::role_name;
 use crate::report::Hook;
-use crate::report::schema::{Measured, Source, Verdict};
+use crate::report::schema::{Cause, Failure, Measured, Source, Verdict};
 
 fn empty(question: &str) -> Verdict {
     Verdict {
@@ -23,7 +24,9 @@ fn empty(question: &str) -> Verdict {
 pub fn q10_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     let mut verdict = empty("Q10.1");
     let (from_ns, until_ns) = (ctx.raw.run.started_ns, ctx.raw.run.ended_ns);
-    let endpoints = ctx.cluster.endpoints_of(&ctx.raw.run.config.upstream_service);
+    let config = &ctx.raw.run.config;
+    let service = if role(ctx) == Role::Gateway { &config.gateway_service } else { &config.upstream_service };
+    let endpoints = ctx.cluster.endpoints_of(service);
     let at_start = endpoints.and_then(|history| history.at(from_ns)).map(|state| state.ready);
     let fewest = endpoints.and_then(|history| history.fewest_ready(from_ns, until_ns));
     let most = most_pods(ctx);
@@ -75,7 +78,7 @@ fn text_of(value: Option<u32>, what: &str) -> String {
 
 /// Most serving pods at one time, those on their way out left aside.
 fn most_pods(ctx: &Context<'_, '_>) -> Option<u32> {
-    let serving = || ctx.cluster.pods.iter().filter(|life| life.role == Some(Role::Upstream));
+    let serving = || ctx.cluster.pods.iter().filter(|life| life.role == Some(role(ctx)));
     let alive_at = |at_ns: u64| {
         let alive = serving().filter(|life| {
             life.first_seen_ns.is_some_and(|ns| ns <= at_ns)
@@ -89,7 +92,7 @@ fn most_pods(ctx: &Context<'_, '_>) -> Option<u32> {
 /// Q10.2: the purpose of the hook.
 pub fn q10_2(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     let mut verdict = empty("Q10.2");
-    let propagation = Propagation::of(findings.deletions);
+    let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
     verdict.evidence = propagation_figures(propagation);
     let failed_hooks = findings.deletions.iter().filter(|deletion| deletion.hook_failed.is_some()).count();
     verdict.evidence.push(measured(
@@ -143,14 +146,15 @@ pub fn hook_in_this_run(ctx: &Context<'_, '_>, findings: &Findings<'_>, failed: 
 /// What to change, when something was lost.
 pub fn hook_advice(ctx: &Context<'_, '_>, findings: &Findings<'_>, propagation: Propagation) -> Vec<String> {
     let mut advice = Vec::new();
-    let of_serving_pods = findings.failures.iter().any(|failure| failure.cause.is_of_a_deleted_pod());
-    if !of_serving_pods {
+    let curable = |failure: &&Failure| failure.cause.is_of_a_deleted_pod() || failure.cause == Cause::GatewayTerminated;
+    if !findings.failures.iter().any(curable) {
         return advice;
     }
+    let container = if role(ctx) == Role::Gateway { "gateway's" } else { "serving" };
     if let Some(seconds) = propagation.advised_sleep_s() {
         let last_ms = propagation.last_new_connection_ms.or(propagation.endpoint_removed_ms).unwrap_or_default();
         advice.push(format!(
-            "Set `lifecycle.preStop.sleep.seconds: {seconds}` on the serving container: new connections reached a deleted pod for up to {last_ms:.0} ms (taken as at least 1 s, kube-proxy's usual pause between two syncs), doubled, and one second for requests on their way. It needs no shell in the image (Kubernetes 1.30 or later; in a patch set `exec: null` beside it)."
+            "Set `lifecycle.preStop.sleep.seconds: {seconds}` on the {container} container: new connections reached a deleted pod for up to {last_ms:.0} ms (taken as at least 1 s, kube-proxy's usual pause between two syncs), doubled, and one second for requests on their way. It needs no shell in the image (Kubernetes 1.30 or later; in a patch set `exec: null` beside it)."
         ));
         advice.push(format!(
             "Keep terminationGracePeriodSeconds above {seconds} s plus the longest request: the hook's time counts."
@@ -163,6 +167,10 @@ pub fn hook_advice(ctx: &Context<'_, '_>, findings: &Findings<'_>, propagation: 
         );
     }
     advice
+}
+
+fn status_words(status: &str, n: u64) -> String {
+    if status == "none" { format!("no answer × {n}") } else { format!("{status} × {n}") }
 }
 
 /// The gap as figures.
@@ -186,7 +194,7 @@ pub fn propagation_figures(propagation: Propagation) -> Vec<Measured> {
 /// Q10.3: were there other status codes than 200, and why?
 pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     let mut verdict = empty("Q10.3");
-    let propagation = Propagation::of(findings.deletions);
+    let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
     verdict.evidence = ledger_figures(findings);
     for deletion in findings.deletions.iter().filter(|deletion| deletion.failed > 0) {
         let until = after_ms(&deletion.chain, "last_new_connection");
@@ -217,7 +225,7 @@ pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         .by_status
         .iter()
         .filter(|(status, _)| *status != "200")
-        .map(|(status, n)| format!("{status} × {n}"))
+        .map(|(status, n)| status_words(status, *n))
         .collect();
     let when = window_ms(findings.failures).map_or(String::new(), |(first, last)| {
         format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of their pod.")

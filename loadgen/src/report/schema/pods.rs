@@ -36,12 +36,12 @@ pub struct PodReport {
     pub revision: Option<String>,
     /// Label `version`.
     pub version: Option<String>,
-    /// Requests it served, or that were sent to it and failed.
-    pub requests: u64,
-    /// Of these, succeeded.
-    pub succeeded: u64,
-    /// Of these, failed.
-    pub failed: u64,
+    /// Requests it served, or that were sent to it and failed. `null`: no observer.
+    pub requests: Option<u64>,
+    /// Of these, succeeded. Without an observer: successes whose answer names this pod; `null` when none names any.
+    pub succeeded: Option<u64>,
+    /// Of these, failed. `null`: no observer.
+    pub failed: Option<u64>,
     /// Connections to it (refused and unanswered ones included).
     pub connections: Option<u64>,
     /// Resets it sent or received.

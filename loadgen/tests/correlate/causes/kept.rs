@@ -80,6 +80,6 @@ fn a_retry_after_a_dead_kept_connection_is_a_success_of_two_attempts() {
     assert_eq!(report.completeness.attempts_joined_by[&JoinedBy::Trace], 2);
     assert_eq!(report.completeness.attempts_unjoined, Some(0));
     let b = report.pods.iter().find(|pod| pod.name == "b").unwrap();
-    assert_eq!((b.requests, b.succeeded), (1, 1));
+    assert_eq!((b.requests, b.succeeded), (Some(1), Some(1)));
     assert!(report.hops.iter().any(|hop| hop.name == "earlier_attempts" && hop.latency.is_some()));
 }

@@ -46,10 +46,10 @@ impl Lab {
         let before = self.actor.template(deployment).await?;
         {
             let mut state = self.state.lock().await;
-            let known = state.journal.changes().any(|change| {
-                let Change::Template { deployment: known, .. } = change;
-                known == deployment
-            });
+            let known = state
+                .journal
+                .changes()
+                .any(|change| matches!(change, Change::Template { deployment: known, .. } if known == deployment));
             if !known {
                 state.journal.record(Change::Template {
                     deployment: deployment.to_owned(),
@@ -68,14 +68,26 @@ impl Lab {
         Ok(self.actor.restart(deployment).await?)
     }
 
+    /// Before the run is announced to the agents: should we crash, the next start must be able to call it off.
+    pub async fn announce(&self, run: &Change) -> Result<(), ExperimentError> {
+        Ok(self.state.lock().await.journal.record(run.clone())?)
+    }
+
+    /// The agents have closed the run.
+    pub async fn closed(&self, run: &Change) -> Result<(), ExperimentError> {
+        Ok(self.state.lock().await.journal.retract(run)?)
+    }
+
     /// Puts everything back, last change first. What could not be put back is returned, in words, and stays in the
     /// journal.
     pub async fn restore(&self) -> Vec<String> {
         let mut state = self.state.lock().await;
         let changes: Vec<Change> = state.journal.changes().cloned().collect();
         let mut problems = Vec::new();
-        for change in &changes {
+        if !changes.is_empty() {
             self.narrator.step("putting the cluster back as it was");
+        }
+        for change in &changes {
             match undo(&self.actor, change).await {
                 Ok(done) => self.narrator.step(&done),
                 Err(error) => problems.push(format!("not put back: {error}")),

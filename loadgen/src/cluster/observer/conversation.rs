@@ -20,7 +20,7 @@ use super::find::Agent;
 use crate::raw::write::NdjsonWriter;
 
 /// An agent that has not answered for this long will not.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection to one agent.
 pub struct Conversation {
@@ -112,6 +112,11 @@ impl Conversation {
             .header("content-type", "application/json")
             .body(Full::new(body))
             .map_err(|error| self.strange(error.to_string()))?;
+        // A connection takes its next request only once the answer before has been read to its end. Where the other side
+        // has closed it instead, a new one is as good.
+        if self.sender.ready().await.is_err() {
+            *self = self.agent.clone().open().await?;
+        }
         match tokio::time::timeout(PATIENCE, self.sender.send_request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, PATIENCE};
 use super::error::ObserverError;
 use crate::cluster::connect::words;
 
@@ -62,8 +62,9 @@ impl Agent {
     /// Opens a connection to it.
     pub async fn open(&self) -> Result<Conversation, ObserverError> {
         let port = observer::api::DEFAULT_PORT;
-        let mut forwarder =
-            self.pods.portforward(&self.pod, &[port]).await.map_err(|error| self.unreachable(words(&error)))?;
+        let opened = tokio::time::timeout(PATIENCE, self.pods.portforward(&self.pod, &[port])).await;
+        let opened = opened.map_err(|_| self.unreachable("the API server does not forward the port".into()))?;
+        let mut forwarder = opened.map_err(|error| self.unreachable(words(&error)))?;
         let stream = forwarder.take_stream(port).ok_or_else(|| self.unreachable("no stream".into()))?;
         let refused = forwarder.take_error(port);
         Conversation::start(self.clone(), stream, forwarder, refused).await

@@ -44,6 +44,13 @@ pub enum Change {
         /// `spec.template` of before.
         template: Value,
     },
+    /// A run that was announced to the agents: while it is open they refuse every other.
+    ObserverRun {
+        /// Its id.
+        run_id: String,
+        /// Namespace of the agents.
+        namespace: String,
+    },
 }
 
 /// No journal: nothing is changed without one.
@@ -83,6 +90,16 @@ impl Journal {
     /// What must be put back, last change first.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.entry.changes.iter().rev()
+    }
+
+    /// One change is no longer there.
+    pub fn retract(&mut self, change: &Change) -> Result<(), JournalError> {
+        self.entry.changes.retain(|other| other != change);
+        if self.entry.changes.is_empty() {
+            return forget(&self.path);
+        }
+        write_json(&self.path, &self.entry)?;
+        Ok(())
     }
 
     /// All is as it was.

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub use journal::{Change, Entry, Journal, JournalError};
 
 use super::act::{ActError, Actor};
+use super::observer::find;
 
 /// How long a rollout back may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -15,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Puts one change back and waits until the cluster is as it was. The sentence says what was done.
 pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
     match change {
+        Change::ObserverRun { run_id, namespace } => Ok(drop_run(actor, run_id, namespace).await),
         Change::Template { deployment, uid, template } => {
             let now = match actor.template(deployment).await {
                 Ok(now) => now,
@@ -38,4 +40,18 @@ pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
             Ok(format!("deployment/{deployment} has its pod template of before the run again"))
         }
     }
+}
+
+/// Drops a run at every agent that still has it. An agent that is gone has dropped it already.
+async fn drop_run(actor: &Actor, run_id: &str, namespace: &str) -> String {
+    let Ok(agents) = find(&actor.client, namespace).await else {
+        return format!("there are no observers in namespace {namespace} that could hold run {run_id}");
+    };
+    let mut dropped = 0;
+    for agent in &agents.running {
+        if let Ok(mut conversation) = agent.open().await {
+            dropped += usize::from(conversation.delete(&format!("/v1/runs/{run_id}")).await.is_ok());
+        }
+    }
+    format!("run {run_id} is dropped at {dropped} observer(s)")
 }

@@ -11,7 +11,7 @@ use crate::cluster::act::Actor;
 use crate::cluster::describe::{describe, node_names};
 use crate::cluster::observer::{Agent, Session};
 use crate::cluster::restore::leftovers::boot_id;
-use crate::cluster::restore::{Entry, Journal};
+use crate::cluster::restore::{Change, Entry, Journal};
 use crate::cluster::watch::Watches;
 use crate::cluster::{Cluster, throttling};
 use crate::experiment::files::Files;
@@ -52,7 +52,9 @@ pub async fn perform<E: Experiment>(
     let entry = journal_entry(run_id, &cluster, setup);
     let lab = Lab::new(setup.target.clone(), actor, Arc::clone(&narrator), Journal::new(&journal_dir, entry));
 
-    let session = match Box::pin(begin(experiment, setup, &lab, agents, run_id, stop)).await {
+    let announced =
+        Change::ObserverRun { run_id: run_id.to_string(), namespace: setup.target.observer_namespace.clone() };
+    let session = match Box::pin(begin(experiment, setup, &lab, agents, &announced, stop)).await {
         Ok(session) => session,
         Err(error) => {
             drop(watches);
@@ -78,6 +80,9 @@ pub async fn perform<E: Experiment>(
         tokio::time::sleep(CLOSING).await;
         narrator.step("fetching what the observers saw");
         warnings.extend(session.close(&files.raw).await.warnings);
+        if let Err(error) = lab.closed(&announced).await {
+            warnings.push(error.to_string());
+        }
     }
     drop(watches);
     warnings.extend(put_back(setup, &lab, stop).await);
@@ -114,24 +119,33 @@ async fn begin<E: Experiment>(
     setup: &Setup,
     lab: &Lab,
     agents: Vec<Agent>,
-    run_id: RunId,
+    announced: &Change,
     stop: &Stop,
 ) -> Result<Option<Session>, RunError> {
     tokio::select! {
         prepared = experiment.prepare(lab) => prepared?,
         _ = stop.aborted() => return Err(stopped(stop)),
     }
+    let Change::ObserverRun { run_id, .. } = announced else { return Ok(None) };
     if agents.is_empty() {
         return Ok(None);
     }
+    lab.announce(announced).await?;
     let request = observer::api::RunRequest {
-        id: run_id.to_string(),
+        id: run_id.clone(),
         namespace: setup.target.namespace.clone(),
         gateway_service: setup.target.gateway_service.clone(),
         upstream_service: setup.target.upstream_service.clone(),
         client: client_name(),
     };
-    Ok(Some(Session::open(agents, &request, &boot_id()).await?))
+    match Session::open(agents, &request, &boot_id()).await {
+        Ok(session) => Ok(Some(session)),
+        Err(error) => {
+            // No agent has it, and another run's is not ours to call off.
+            lab.closed(announced).await?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Puts changes back, or leaves them for good when that was asked for.

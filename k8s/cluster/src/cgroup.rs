@@ -46,9 +46,9 @@ impl Hierarchies {
         self.unified().is_some() && self.0.len() == 1
     }
 
-    /// The controllers that [`Self::create`] will have to enable at the root, to be disabled again later.
-    pub(crate) fn controllers_to_enable(&self) -> Vec<String> {
-        self.handing_on().map(|hierarchy| missing_controllers(&hierarchy.mount)).unwrap_or_default()
+    /// The controllers that the root hands on now, if [`Self::create`] can change that.
+    pub(crate) fn handed_on_by_root(&self) -> Option<Vec<String>> {
+        self.handing_on().map(|hierarchy| words(&hierarchy.mount.join("cgroup.subtree_control")))
     }
 
     /// The hierarchy whose controllers must be handed on from parent to child. On a hybrid host the controllers are
@@ -155,23 +155,26 @@ impl Hierarchies {
         }
     }
 
-    /// Takes back what [`Self::create`] enabled at the root.
-    pub(crate) fn disable_at_root(&self, controllers: &[String]) {
-        let Some(hierarchy) = self.unified() else { return };
-        for controller in controllers {
+    /// Lets the root hand on no more than it did `before`. runc enables whatever the kernel has, not only what we asked
+    /// for.
+    pub(crate) fn restore_root(&self, before: &[String]) {
+        let Some(hierarchy) = self.handing_on() else { return };
+        let path = hierarchy.mount.join("cgroup.subtree_control");
+        for controller in words(&path).iter().filter(|controller| !before.contains(controller)) {
             // Refused when someone else has come to need it meanwhile, and then it has to stay.
-            let _ = fs::write(hierarchy.mount.join("cgroup.subtree_control"), format!("-{controller}"));
+            let _ = fs::write(&path, format!("-{controller}"));
         }
     }
 }
 
+/// The words in a file of the kernel's.
+fn words(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
 /// The wanted controllers that `dir` has and does not hand on to its children.
 fn missing_controllers(dir: &Path) -> Vec<String> {
-    let words = |file: &str| -> Vec<String> {
-        let text = fs::read_to_string(dir.join(file)).unwrap_or_default();
-        text.split_whitespace().map(str::to_owned).collect()
-    };
-    let (available, enabled) = (words("cgroup.controllers"), words("cgroup.subtree_control"));
+    let (available, enabled) = (words(&dir.join("cgroup.controllers")), words(&dir.join("cgroup.subtree_control")));
     let mut missing: Vec<String> = WANTED.map(str::to_owned).into();
     missing.retain(|controller| available.contains(controller) && !enabled.contains(controller));
     missing
@@ -276,14 +279,18 @@ mod tests {
         [root.path(), outer.as_path(), leaf.as_path()].into_iter().for_each(files);
         let pure = Hierarchy { mount: root.path().to_owned(), unified: true, cpuset: false };
         let hierarchies = Hierarchies(vec![pure.clone()]);
-        assert_eq!(hierarchies.controllers_to_enable(), ["cpuset", "pids", "io"]);
+        assert_eq!(missing_controllers(root.path()), ["cpuset", "pids", "io"]);
+        assert_eq!(hierarchies.handed_on_by_root().unwrap(), ["cpu", "memory"]);
         hierarchies.create("a/leaf").unwrap();
         let written = |dir: &Path| fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap();
         // A plain file keeps the last write; the kernel adds up.
         assert_eq!((written(root.path()), written(&outer)), ("+io".into(), "+io".into()));
         assert_eq!(written(&leaf), "cpu memory\n");
+        fs::write(root.path().join("cgroup.subtree_control"), "cpu memory io\n").unwrap();
+        hierarchies.restore_root(&["cpu".into(), "memory".into()]);
+        assert_eq!(written(root.path()), "-io");
 
         let v1 = Hierarchy { mount: "/nowhere".into(), unified: false, cpuset: false };
-        assert!(Hierarchies(vec![v1, pure]).controllers_to_enable().is_empty(), "a hybrid host is left as it is");
+        assert!(Hierarchies(vec![v1, pure]).handed_on_by_root().is_none(), "a hybrid host is left as it is");
     }
 }

@@ -47,8 +47,8 @@ pub(crate) struct Journal {
     pub(crate) made_parents: Vec<PathBuf>,
     /// Mounts we made outside the root.
     pub(crate) mounted: Vec<PathBuf>,
-    /// Controllers enabled at the root of the version 2 hierarchy.
-    pub(crate) enabled_controllers: Vec<String>,
+    /// Controllers that the root of the version 2 hierarchy handed on; `None` where that is not ours to change.
+    pub(crate) root_controllers: Option<Vec<String>>,
     /// The daemons, by name.
     pub(crate) daemons: BTreeMap<String, ProcessId>,
     /// Whether `up` came to its end.
@@ -71,7 +71,7 @@ impl Journal {
             absent_paths: HARD_CODED_PATHS.map(PathBuf::from).into_iter().filter(absent).collect(),
             made_parents,
             mounted: Vec::new(),
-            enabled_controllers: Vec::new(),
+            root_controllers: None,
             daemons: BTreeMap::new(),
             complete: false,
         })

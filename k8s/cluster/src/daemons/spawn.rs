@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::libc::{CLOSE_RANGE_CLOEXEC, SYS_close_range, syscall};
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{setsid, write};
 
@@ -62,10 +63,14 @@ impl Place {
             setns(network.as_fd(), CloneFlags::CLONE_NEWNET)?;
             // Its own session: Ctrl-C in the terminal of `up` is not for the daemons.
             setsid()?;
+            // Whatever `up` was started with (a lock, a pipe) must not stay open as long as the cluster is up. Kernels
+            // before 5.11 refuse, and then it does.
+            // SAFETY: a system call on numbers; it marks descriptors of this process, which is about to exec.
+            unsafe { syscall(SYS_close_range, 3, u32::MAX, CLOSE_RANGE_CLOEXEC) };
             Ok(())
         };
-        // SAFETY: between fork and exec the closure makes system calls only (write, setns, setsid) on descriptors
-        // opened before; it neither allocates nor takes a lock.
+        // SAFETY: between fork and exec the closure makes system calls only (write, setns, setsid, close_range), on
+        // descriptors opened before; it neither allocates nor takes a lock.
         unsafe { command.pre_exec(enter) };
         Ok(())
     }

@@ -13,9 +13,12 @@ const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins";
 
 /// Removes what of ours is in them, and those of `absent_before` that are empty then.
 pub(super) fn clean<'a>(root: &Path, absent_before: impl Iterator<Item = &'a PathBuf>) {
-    for path in in_dir("/var/lib/cni/results").filter(|path| is_of_our_network(path)).chain(log_links_into(root)) {
+    for path in cni_results_of(root).chain(log_links_into(root)) {
         remove_file(&path);
     }
+    // What is inside before what is around it.
+    let mut absent_before: Vec<&PathBuf> = absent_before.collect();
+    absent_before.sort_unstable_by(|one, other| other.cmp(one));
     for path in absent_before {
         if path == Path::new(DEVICE_PLUGINS) {
             in_dir(path).for_each(|file| remove_file(&file));
@@ -28,9 +31,11 @@ fn in_dir(dir: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-/// CNI keeps the result of each pod, its file named after the network.
-fn is_of_our_network(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("podwitness-"))
+/// CNI keeps a result for each interface of each pod, the loopback included. Each names the pod's network namespace,
+/// and those of ours are mounted below the root.
+fn cni_results_of(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let mark = format!("\"netns\":\"{}/", root.display());
+    in_dir("/var/lib/cni/results").filter(move |path| fs::read_to_string(path).is_ok_and(|text| text.contains(&mark)))
 }
 
 fn log_links_into(root: &Path) -> impl Iterator<Item = PathBuf> {

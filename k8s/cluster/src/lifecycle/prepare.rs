@@ -32,7 +32,7 @@ pub(super) fn prepare(
     write_shell_rc(context)?;
     steps.say("certificates and configuration written");
 
-    journal.enabled_controllers = hierarchies.controllers_to_enable();
+    journal.root_controllers = hierarchies.handed_on_by_root();
     mount_tracefs(journal, context)?;
     hierarchies.create(&node.system_cgroup())?;
     network::create(node, &layout.root)?;

@@ -73,7 +73,9 @@ pub(super) fn remove_everything(root: &Path, steps: &Steps) -> Result<()> {
         if let Some(restored) = problems.note(sysctl::restore(&journal.sysctls)).filter(|names| !names.is_empty()) {
             steps.say(format!("restored {}", restored.join(", ")));
         }
-        hierarchies.disable_at_root(&journal.enabled_controllers);
+        if let Some(before) = &journal.root_controllers {
+            hierarchies.restore_root(before);
+        }
     }
     fixed_paths::clean(root, journal.iter().flat_map(|journal| &journal.absent_paths));
     steps.say("mounts, namespaces, cgroups and settings as before");

@@ -64,7 +64,8 @@ pub struct Machine {
     cgroups: BTreeSet<PathBuf>,
     processes: BTreeSet<PathBuf>,
     sysctls: BTreeMap<&'static str, String>,
-    fixed_paths: BTreeSet<&'static str>,
+    fixed_paths: BTreeSet<PathBuf>,
+    root_controllers: String,
     links: BTreeSet<PathBuf>,
 }
 
@@ -107,7 +108,8 @@ impl Machine {
             cgroups: cgroup_mounts.flat_map(entries).filter(|path| path.is_dir()).collect(),
             processes: cluster_processes().into_iter().map(|(_, exe)| exe).collect(),
             sysctls: sysctls.map(read).into(),
-            fixed_paths: fixed.into_iter().filter(|path| Path::new(path).exists()).collect(),
+            fixed_paths: fixed.into_iter().flat_map(|path| everything_in(Path::new(path))).collect(),
+            root_controllers: fs::read_to_string("/sys/fs/cgroup/cgroup.subtree_control").unwrap_or_default(),
             links: entries("/sys/class/net"),
         }
     }
@@ -117,6 +119,13 @@ impl Machine {
         let now = Self::look();
         assert_eq!(&now, self, "the machine is not as it was {when} (left: now, right: before)");
     }
+}
+
+/// A path and what is below it. Its mere existence would not tell when it was there before.
+fn everything_in(path: &Path) -> Vec<PathBuf> {
+    let below = if path.is_dir() && !path.is_symlink() { entries(path) } else { BTreeSet::new() };
+    let itself = fs::symlink_metadata(path).ok().map(|_| path.to_owned());
+    itself.into_iter().chain(below.iter().flat_map(|path| everything_in(path))).collect()
 }
 
 fn entries(dir: impl AsRef<Path>) -> BTreeSet<PathBuf> {

@@ -104,11 +104,11 @@ pub fn submit<T>(entry: RingBufEntry<T>) {
     entry.submit(flags as u64);
 }
 
-/// Reserves, writes, hands over.
+/// Reserves, writes what `value` makes, hands over. The value is made in place: a BPF program has little stack.
 #[inline(always)]
-pub fn emit<T: 'static>(value: T, lost: u32) {
+pub fn emit<T: 'static>(lost: u32, value: impl FnOnce() -> T) {
     if let Some(mut entry) = reserve::<T>(lost) {
-        entry.write(value);
+        entry.write(value());
         submit(entry);
     }
 }

@@ -43,16 +43,13 @@ unsafe fn moved(sk: *mut c_void, moved: i32, kind: u32) {
         let offset = *total;
         *total = offset + moved as u64;
         let task = bpf_get_current_pid_tgid();
-        emit(
-            Call {
-                header: Header { kind, flags: 0, at_ns: bpf_ktime_get_ns(), cookie: (*socket).cookie },
-                offset,
-                moved,
-                thread: task as u32,
-                process: (task >> 32) as u32,
-                reserved: 0,
-            },
-            Counter::RING_CALL,
-        );
+        emit(Counter::RING_CALL, || Call {
+            header: Header { kind, flags: 0, at_ns: bpf_ktime_get_ns(), cookie: (*socket).owner.cookie },
+            offset,
+            moved,
+            thread: task as u32,
+            process: (task >> 32) as u32,
+            reserved: 0,
+        });
     }
 }

@@ -54,22 +54,22 @@ unsafe fn packet(skb: *mut __sk_buff, direction: u32) {
         if !is_watched((*sk).src_port) && !is_watched(u32::from(u16::from_be((*sk).dst_port))) {
             return;
         }
-        let Some(payload) = tcp_payload(skb, direction) else { return };
+        let Some(mut payload) = tcp_payload(skb, direction) else { return };
         count(Counter::SEGMENTS);
         let full = bpf_sk_fullsock(sk);
         if full.is_null() {
             return;
         }
-        let found = socket(full.cast());
-        if !found.is_null() {
-            followed(skb, found, &payload);
-        } else if (*full).state == State::LISTEN {
-            at_listener(skb, &payload);
-        } else {
-            let made = older(skb, full, payload.at_ns);
-            if !made.is_null() {
-                followed(skb, made, &payload);
+        let mut socket = socket(full.cast());
+        if socket.is_null() {
+            if (*full).state == State::LISTEN {
+                at_listener(skb, &payload);
+                return;
             }
+            socket = older(skb, full, payload.at_ns);
+        }
+        if !socket.is_null() {
+            followed(skb, socket, &mut payload);
         }
     }
 }
@@ -111,6 +111,10 @@ unsafe fn tcp_payload(skb: *mut __sk_buff, direction: u32) -> Option<Payload> {
             pushed: u32::from(tcp[13] & (PUSH | FIN)),
             source_port: u16::from_be_bytes([tcp[0], tcp[1]]),
             destination_port: u16::from_be_bytes([tcp[2], tcp[3]]),
+            skip: 0,
+            flags: 0,
+            place: 0,
+            reserved: 0,
         })
     }
 }
@@ -128,23 +132,20 @@ unsafe fn older(skb: *mut __sk_buff, full: *mut bpf_sock, at_ns: u64) -> *mut So
         let cookie = bpf_get_socket_cookie(skb.cast());
         let tuple = tuples::of_socket(full);
         let netns = if features::has_skb_netns() != 0 { bpf_get_netns_cookie(skb.cast()) } else { 0 };
-        (*socket).cookie = cookie;
-        (*socket).netns = netns;
-        (*socket).tuple = tuple;
+        (*socket).owner.cookie = cookie;
+        (*socket).owner.netns = netns;
+        (*socket).owner.tuple = tuple;
         (*socket).flags = Socket::FOUND;
-        emit(
-            Open {
-                header: Header { kind: Kind::FOUND, flags: 0, at_ns, cookie },
-                tuple,
-                cgroup: bpf_skb_cgroup_id(skb),
-                netns,
-                thread: 0,
-                process: 0,
-                seq_in: 0,
-                seq_out: 0,
-            },
-            Counter::RING_OPEN,
-        );
+        emit(Counter::RING_OPEN, || Open {
+            header: Header { kind: Kind::FOUND, flags: 0, at_ns, cookie },
+            tuple,
+            cgroup: bpf_skb_cgroup_id(skb),
+            netns,
+            thread: 0,
+            process: 0,
+            seq_in: 0,
+            seq_out: 0,
+        });
         socket
     }
 }

@@ -17,22 +17,19 @@ pub fn pw_release(ctx: SockContext) -> i32 {
         let socket = socket(ctx.sock.cast());
         if !socket.is_null() {
             let task = bpf_get_current_pid_tgid();
-            emit(
-                Call {
-                    header: Header {
-                        kind: Kind::RELEASE,
-                        flags: 0,
-                        at_ns: bpf_ktime_get_ns(),
-                        cookie: (*socket).cookie,
-                    },
-                    offset: 0,
-                    moved: 0,
-                    thread: task as u32,
-                    process: (task >> 32) as u32,
-                    reserved: 0,
+            emit(Counter::RING_CALL, || Call {
+                header: Header {
+                    kind: Kind::RELEASE,
+                    flags: 0,
+                    at_ns: bpf_ktime_get_ns(),
+                    cookie: (*socket).owner.cookie,
                 },
-                Counter::RING_CALL,
-            );
+                offset: 0,
+                moved: 0,
+                thread: task as u32,
+                process: (task >> 32) as u32,
+                reserved: 0,
+            });
         }
     }
     1

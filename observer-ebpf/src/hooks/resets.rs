@@ -42,6 +42,11 @@ unsafe fn mark(sk: *mut c_void, kind: u32) {
         if socket.is_null() {
             return;
         }
-        emit(Header { kind, flags: 0, at_ns: bpf_ktime_get_ns(), cookie: (*socket).cookie }, Counter::RING_MARK);
+        emit(Counter::RING_MARK, || Header {
+            kind,
+            flags: 0,
+            at_ns: bpf_ktime_get_ns(),
+            cookie: (*socket).owner.cookie,
+        });
     }
 }

@@ -53,9 +53,9 @@ unsafe fn opened(ops: *mut bpf_sock_ops, kind: u32) {
         let cookie = bpf_get_socket_cookie(ops.cast());
         let tuple = tuples::of_sock_ops(ops);
         let netns = bpf_get_netns_cookie(ops.cast());
-        (*socket).cookie = cookie;
-        (*socket).netns = netns;
-        (*socket).tuple = tuple;
+        (*socket).owner.cookie = cookie;
+        (*socket).owner.netns = netns;
+        (*socket).owner.tuple = tuple;
 
         let (mut flags, mut seq_in, mut seq_out) = (0, 0, 0);
         if kind != Kind::CONNECT {
@@ -75,19 +75,16 @@ unsafe fn opened(ops: *mut bpf_sock_ops, kind: u32) {
                 cgroup = bpf_get_current_cgroup_id();
             }
         }
-        emit(
-            Open {
-                header: Header { kind, flags, at_ns, cookie },
-                tuple,
-                cgroup,
-                netns,
-                thread: task as u32,
-                process: (task >> 32) as u32,
-                seq_in,
-                seq_out,
-            },
-            Counter::RING_OPEN,
-        );
+        emit(Counter::RING_OPEN, || Open {
+            header: Header { kind, flags, at_ns, cookie },
+            tuple,
+            cgroup,
+            netns,
+            thread: task as u32,
+            process: (task >> 32) as u32,
+            seq_in,
+            seq_out,
+        });
     }
 }
 

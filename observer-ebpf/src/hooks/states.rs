@@ -3,21 +3,18 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
-    helpers::{
-        bpf_probe_read_kernel,
-        generated::{bpf_get_current_pid_tgid, bpf_get_socket_cookie, bpf_ktime_get_ns},
-    },
+    helpers::generated::{bpf_get_current_pid_tgid, bpf_get_socket_cookie, bpf_ktime_get_ns},
     macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
 use observer_ebpf::{
-    http::{Direction, Socket},
+    http::Socket,
     wire::{Counter, Header, Kind, SegmentFlags, State},
 };
 
 use crate::{
     features,
-    hooks::capture::tell_held,
+    hooks::{capture::tell_held, fields::read},
     maps::{CONNECTING, emit, socket},
 };
 
@@ -67,25 +64,14 @@ unsafe fn changed(sk: *mut c_void, old: u32, new: u32) {
         if (*socket).flags & Socket::NOT_HTTP != 0 {
             flags |= State::NOT_HTTP;
         }
-        emit(
-            State {
-                header: Header { kind: Kind::STATE, flags, at_ns, cookie: (*socket).cookie },
-                old,
-                new,
-                error,
-                srtt_us,
-                bytes_in: (*socket).inbound.bytes,
-                bytes_out: (*socket).outbound.bytes,
-            },
-            Counter::RING_STATE,
-        );
+        emit(Counter::RING_STATE, || State {
+            header: Header { kind: Kind::STATE, flags, at_ns, cookie: (*socket).owner.cookie },
+            old,
+            new,
+            error,
+            srtt_us,
+            bytes_in: (*socket).inbound.bytes,
+            bytes_out: (*socket).outbound.bytes,
+        });
     }
 }
-
-#[inline(always)]
-unsafe fn read(sk: *mut c_void, offset: u32) -> u32 {
-    // SAFETY: a probe read: a bad address gives an error, not a fault.
-    unsafe { bpf_probe_read_kernel(sk.cast::<u8>().add(offset as usize).cast::<u32>()) }.unwrap_or(0)
-}
-
-const _: () = assert!(size_of::<Direction>() == 72);

@@ -52,7 +52,7 @@ pub struct Direction {
     pub last_chunk: LastChunk,
 }
 
-const _: () = assert!(size_of::<Direction>() == 72);
+const _: () = assert!(size_of::<Direction>() == 64);
 
 impl Direction {
     /// `next` is valid.
@@ -134,6 +134,13 @@ impl Direction {
         self.head_end = HeadEnd::new();
     }
 
+    /// Takes the last `count` bytes (1 to 8) of a segment in order and says whether the stream now ends with the last chunk of
+    /// a chunked body.
+    #[inline(always)]
+    pub const fn ends_chunked(&mut self, bytes: u64, count: u32) -> bool {
+        self.last_chunk.take(bytes, count) && self.flags & Self::GAP_CLOSED == 0
+    }
+
     /// Whether the bytes of a segment may belong to a head. `start`: what they may begin ([`Start::of`]).
     #[inline(always)]
     pub const fn wants(&self, start: u32, turned: bool) -> bool {
@@ -176,6 +183,8 @@ impl Direction {
                 self.flags &= !Self::IN_HEAD;
             }
             self.flags &= !(Self::GAP_CLOSED | Self::AHEAD_ENDED);
+            // What follows continues the stretch, not this segment.
+            self.lose_track();
         }
     }
 

@@ -10,7 +10,7 @@ mod socket;
 mod start;
 
 pub use direction::{Direction, Place};
-pub use head_end::{HeadEnd, scan_words, wipe_words};
+pub use head_end::{HeadEnd, scan_bytes, scan_words, wipe_words};
 pub use last_chunk::LastChunk;
-pub use socket::Socket;
+pub use socket::{Owner, Socket};
 pub use start::{Start, is_switching_protocols};

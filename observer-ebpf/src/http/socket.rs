@@ -3,20 +3,28 @@
 use super::Direction;
 use crate::wire::Tuple;
 
-/// State of a watched socket.
+/// What tells a socket from others.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Socket {
+pub struct Owner {
     /// Its cookie.
     pub cookie: u64,
     /// Network namespace cookie. 0: unknown.
     pub netns: u64,
+    /// Both ends.
+    pub tuple: Tuple,
+}
+
+/// State of a watched socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Which socket it is.
+    pub owner: Owner,
     /// Bytes read by socket calls.
     pub read_bytes: u64,
     /// Bytes written by socket calls.
     pub written_bytes: u64,
-    /// Both ends.
-    pub tuple: Tuple,
     /// Flags.
     pub flags: u32,
     /// Which direction spoke last: 0 none, else [`Socket::INBOUND`] or [`Socket::OUTBOUND`].
@@ -27,7 +35,7 @@ pub struct Socket {
     pub outbound: Direction,
 }
 
-const _: () = assert!(size_of::<Socket>() == 80 + 2 * 72);
+const _: () = assert!(size_of::<Socket>() == 80 + 2 * 64);
 
 impl Socket {
     /// Payload is not HTTP/1.x, or no longer: nothing more is told of it.

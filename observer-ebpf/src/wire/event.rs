@@ -31,6 +31,8 @@ pub enum Event<'a> {
     Send(Call),
     /// The socket was closed.
     Release(Call),
+    /// An error was reported to the socket's owner; `flags` is its errno, 0 for an ICMP error.
+    Error(Header),
 }
 
 impl<'a> Event<'a> {
@@ -55,6 +57,7 @@ impl<'a> Event<'a> {
             Kind::RECV => Self::Recv(Call::read(record)?),
             Kind::SEND => Self::Send(Call::read(record)?),
             Kind::RELEASE => Self::Release(Call::read(record)?),
+            Kind::ERROR => Self::Error(header),
             _ => return None,
         })
     }
@@ -67,7 +70,9 @@ impl<'a> Event<'a> {
             | Self::EstablishedPassive(open)
             | Self::Found(open) => &open.header,
             Self::State(state) => &state.header,
-            Self::ResetSent(header) | Self::ResetReceived(header) | Self::Retransmit(header) => header,
+            Self::ResetSent(header) | Self::ResetReceived(header) | Self::Retransmit(header) | Self::Error(header) => {
+                header
+            }
             Self::Segment(segment, _) => &segment.header,
             Self::Body(body) => &body.header,
             Self::Recv(call) | Self::Send(call) | Self::Release(call) => &call.header,

@@ -50,4 +50,7 @@ impl Kind {
     pub const SEND: u32 = 12;
     /// [`super::Call`]: the last descriptor of the socket was closed.
     pub const RELEASE: u32 = 13;
+    /// Header only: an error was reported to the socket's owner. `flags` is its errno; 0: an ICMP error that did not end
+    /// anything by itself.
+    pub const ERROR: u32 = 14;
 }

@@ -11,6 +11,8 @@ pub struct FlowConfig {
     pub idle_ns: u64,
     /// A finished exchange waits this long for the socket calls that belong to it.
     pub settle_ns: u64,
+    /// A connection that ended waits this long for what is told right after its end (the reset that ended it).
+    pub linger_ns: u64,
     /// Socket calls are told by this kernel (6.3 and newer). Without them nothing waits for them.
     pub calls: bool,
 }
@@ -21,7 +23,8 @@ impl Default for FlowConfig {
             max_connections: 65_536,
             max_threads: 16_384,
             idle_ns: 600_000_000_000,
-            settle_ns: 100_000_000,
+            settle_ns: 1_000_000_000,
+            linger_ns: 50_000_000,
             calls: true,
         }
     }

@@ -45,8 +45,12 @@ pub(super) struct Conn {
     pub(super) answer_call: Option<Written>,
     /// Its messages name a kubelet probe.
     pub(super) probe: bool,
-    /// `sk_err` when it ended.
+    /// `sk_err` when it ended. `None`: not known.
     pub(super) error: Option<u32>,
+    /// An error that was reported to the owner before; 0 for an ICMP error.
+    pub(super) reported: Option<u32>,
+    /// When the socket was closed for good.
+    pub(super) ended_ns: Option<u64>,
     /// Bytes as the kernel counted them.
     pub(super) kernel_bytes: Option<(u64, u64)>,
     /// Last sign of life.
@@ -100,6 +104,8 @@ impl Conn {
             answer_call: None,
             probe: false,
             error: None,
+            reported: None,
+            ended_ns: None,
             kernel_bytes: None,
             last_ns: opened_ns,
             settling: false,

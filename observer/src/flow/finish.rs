@@ -32,6 +32,9 @@ impl Conn {
 
     /// Emits the connection, and what is left of its exchanges, for good.
     pub(super) fn emit(mut self, context: &mut Context<'_>) {
+        if let Some(ended_ns) = self.ended_ns {
+            self.conclude(ended_ns);
+        }
         self.emit_exchanges(u64::MAX, context);
         self.emit_open_exchanges(context);
         context.counters.connections += 1;

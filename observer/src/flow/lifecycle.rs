@@ -37,7 +37,10 @@ impl Conn {
                 if state.header.flags & State::HAS_ERROR != 0 {
                     self.error = Some(state.error);
                 }
-                self.ended(at_ns, context);
+                self.give_up_gap(true, context);
+                self.give_up_gap(false, context);
+                self.record.closed_ns.get_or_insert(at_ns);
+                self.ended_ns = Some(at_ns);
                 return true;
             }
             _ => (),
@@ -45,10 +48,8 @@ impl Conn {
         false
     }
 
-    fn ended(&mut self, at_ns: u64, context: &mut Context<'_>) {
-        self.give_up_gap(true, context);
-        self.give_up_gap(false, context);
-        self.record.closed_ns.get_or_insert(at_ns);
+    /// Decides what the end was, once everything about it has been told.
+    pub(super) fn conclude(&mut self, ended_ns: u64) {
         if self.record.established_ns.is_some() || self.record.predates_observer {
             self.record.outcome = Outcome::Established;
             let close = self.abrupt_close();
@@ -56,7 +57,7 @@ impl Conn {
         } else {
             self.record.outcome = self.failed_attempt();
         }
-        self.answers_end(at_ns);
+        self.answers_end(ended_ns);
     }
 
     /// How an established connection ended that ended without a FIN.
@@ -73,18 +74,22 @@ impl Conn {
 
     /// What became of an attempt that was never established.
     fn failed_attempt(&self) -> Outcome {
-        match self.error {
-            _ if self.record.reset_received_ns.is_some() => Outcome::Refused,
+        if self.record.reset_received_ns.is_some() {
+            return Outcome::Refused;
+        }
+        // The owner may have read, and so cleared, the error before it closed. A firewall's REJECT is an ICMP error.
+        match self.error.filter(|error| *error != 0).or(self.reported) {
             // Without an error the caller gave up; the kernel gives up with a timeout.
-            None | Some(0 | ETIMEDOUT) => Outcome::Unanswered,
-            // An ICMP error; "connection refused" without a reset is what a firewall's REJECT sends.
+            None | Some(ETIMEDOUT) => Outcome::Unanswered,
             Some(_) => Outcome::Unreachable,
         }
     }
 
     /// No answer can go on: what is complete is complete, the rest is cut.
     fn answers_end(&mut self, at_ns: u64) {
-        let was_reset = self.record.reset_received_ns.is_some() || self.record.reset_sent_ns.is_some();
+        let was_reset = self.record.reset_received_ns.is_some()
+            || self.record.reset_sent_ns.is_some()
+            || matches!(self.record.close, Some(Close::ResetLocal | Close::ResetRemote));
         let broken = self.error.is_some_and(|error| error != 0);
         if self.answers.until_close() && !was_reset && !broken {
             self.answers.end();

@@ -28,6 +28,8 @@ pub struct FlowTable {
     listeners: Listeners,
     /// Connections with an exchange that waits for its calls, by the time it is due.
     settling: VecDeque<(u64, u64)>,
+    /// Connections that ended, by the time they are emitted.
+    closing: VecDeque<(u64, u64)>,
     /// Unanswered exchange of connections that ended.
     ended: HashMap<u64, u32>,
     ended_order: VecDeque<u64>,
@@ -52,6 +54,7 @@ impl FlowTable {
             threads,
             listeners: Listeners::default(),
             settling: VecDeque::new(),
+            closing: VecDeque::new(),
             ended: HashMap::new(),
             ended_order: VecDeque::new(),
             next_idle_check_ns: 0,
@@ -84,6 +87,9 @@ impl FlowTable {
             Event::Recv(call) => self.call(call, SocketCallKind::Recv, out),
             Event::Send(call) => self.call(call, SocketCallKind::Send, out),
             Event::Release(call) => self.call(call, SocketCallKind::Close, out),
+            Event::Error(header) => self.mark(header, |conn, _| {
+                conn.reported = Some(header.flags);
+            }),
         }
     }
 
@@ -100,6 +106,7 @@ impl FlowTable {
                 self.wait(cookie, waits);
             }
         }
+        self.emit_closed(now_ns, out);
         self.counters.listener_data_unclaimed += self.listeners.tick(now_ns);
         if now_ns >= self.next_idle_check_ns {
             self.next_idle_check_ns = now_ns + IDLE_CHECK_NS;
@@ -111,6 +118,7 @@ impl FlowTable {
     /// Emits everything that is still open, as it stands (`Open`, `Pending`), and goes on following it: at the close of a
     /// run. What is emitted here is emitted again when it ends.
     pub fn flush(&mut self, out: &mut Vec<Output>) {
+        self.emit_closed(u64::MAX, out);
         for conn in self.conns.values_mut() {
             conn.emit_open(&mut context!(self, out));
         }
@@ -179,15 +187,22 @@ impl FlowTable {
         if state.header.flags & State::NOT_HTTP != 0 && conn.next_index == 0 && !conn.record.predates_observer {
             conn.is_not_http(context);
         }
-        let unanswered = conn.answered().map(|exchange| exchange.record.index);
-        let ended = conn.state(state, context);
-        if !ended {
-            self.after_step(header.cookie, out);
-            return;
+        if conn.state(state, context) {
+            self.closing.push_back((header.at_ns.saturating_add(self.config.linger_ns), header.cookie));
         }
-        if let Some(conn) = self.conns.remove(&header.cookie) {
-            if let Some(index) = unanswered {
-                self.remember_ended(header.cookie, index);
+        self.after_step(header.cookie, out);
+    }
+
+    /// Emits connections whose end is due.
+    fn emit_closed(&mut self, now_ns: u64, out: &mut Vec<Output>) {
+        while let Some(&(due_ns, cookie)) = self.closing.front()
+            && due_ns <= now_ns
+        {
+            self.closing.pop_front();
+            let Some(mut conn) = self.conns.remove(&cookie) else { continue };
+            if let Some(exchange) = conn.answered() {
+                let index = exchange.record.index;
+                self.remember_ended(cookie, index);
             }
             conn.emit(&mut context!(self, out));
         }

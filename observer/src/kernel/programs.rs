@@ -57,6 +57,13 @@ pub(super) const TABLE: &[Spec] = &[
         lost_without: "refused attempts are told as unreachable; which side reset a connection",
     },
     Spec {
+        name: "pw_error",
+        hook: Hook::Tracepoint("inet_sk_error_report"),
+        since: "5.14",
+        required: false,
+        lost_without: "attempts that a firewall rejects may be told as unanswered",
+    },
+    Spec {
         name: "pw_retransmit",
         hook: Hook::Tracepoint("tcp_retransmit_skb"),
         since: "5.11",

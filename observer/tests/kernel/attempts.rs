@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -9,24 +10,25 @@ use observer::{flow::Side, record::Outcome};
 
 use crate::observed::{in_own_network, monotonic_ns, observe, run};
 
-const PORT: u16 = 8080;
-
-/// Rules for packets to [`PORT`] in this network namespace.
-fn rule(verdict: &str) {
+/// Rules for packets to `address` in this network namespace.
+fn rule(address: SocketAddr, verdict: &str) {
     run("nft", &["add table ip filter; add chain ip filter input { type filter hook input priority 0; }"]);
-    run("nft", &[&format!("add rule ip filter input tcp dport {PORT} tcp flags syn {verdict}")]);
+    run("nft", &[&format!("add rule ip filter input tcp dport {} tcp flags syn {verdict}", address.port())]);
 }
 
+/// An address for one test: the programs see every network namespace, those of tests that run at the same time as well.
 fn address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], PORT))
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    SocketAddr::from(([127, 0, 0, 1], NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 #[test]
 fn refused() {
     let Some(mut observed) = observe() else { return };
-    observed.watch(address());
+    let address = address();
+    observed.watch(address);
     let before_ns = monotonic_ns();
-    in_own_network(|| TcpStream::connect(address()).unwrap_err());
+    in_own_network(|| TcpStream::connect(address).unwrap_err());
     observed.settle();
     let connections = observed.connections(Side::Client);
     assert_eq!(connections.len(), 1);
@@ -36,18 +38,19 @@ fn refused() {
     assert!(record.reset_received_ns.unwrap() > record.opened_ns);
     assert!(record.closed_ns.unwrap() >= record.reset_received_ns.unwrap());
     assert_eq!(record.thread.map(|thread| thread != 0), Some(true));
-    assert_eq!(record.remote, address());
+    assert_eq!(record.remote, address);
     assert!(observed.connections(Side::Server).is_empty());
 }
 
 #[test]
 fn unanswered_until_the_caller_gives_up() {
     let Some(mut observed) = observe() else { return };
-    observed.watch(address());
+    let address = address();
+    observed.watch(address);
     in_own_network(|| {
-        rule("drop");
-        let _listener = TcpListener::bind(address()).unwrap();
-        TcpStream::connect_timeout(&address(), Duration::from_millis(1500)).unwrap_err();
+        rule(address, "drop");
+        let _listener = TcpListener::bind(address).unwrap();
+        TcpStream::connect_timeout(&address, Duration::from_millis(1500)).unwrap_err();
     });
     observed.settle();
     let connections = observed.connections(Side::Client);
@@ -62,11 +65,12 @@ fn unanswered_until_the_caller_gives_up() {
 fn rejected_by_a_firewall() {
     for (verdict, outcome) in [("reject", Outcome::Unreachable), ("reject with tcp reset", Outcome::Refused)] {
         let Some(mut observed) = observe() else { return };
-        observed.watch(address());
+        let address = address();
+        observed.watch(address);
         in_own_network(|| {
-            rule(verdict);
-            let _listener = TcpListener::bind(address()).unwrap();
-            TcpStream::connect_timeout(&address(), Duration::from_secs(5)).unwrap_err();
+            rule(address, verdict);
+            let _listener = TcpListener::bind(address).unwrap();
+            TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap_err();
         });
         observed.settle();
         let connections = observed.connections(Side::Client);
@@ -77,12 +81,13 @@ fn rejected_by_a_firewall() {
 #[test]
 fn a_lost_syn_makes_a_slow_connection() {
     let Some(mut observed) = observe() else { return };
-    observed.watch(address());
+    let address = address();
+    observed.watch(address);
     in_own_network(|| {
         // Two of three pass, the first does not.
-        rule("numgen inc mod 3 0 drop");
-        let listener = TcpListener::bind(address()).unwrap();
-        let _client = TcpStream::connect_timeout(&address(), Duration::from_secs(5)).unwrap();
+        rule(address, "numgen inc mod 3 0 drop");
+        let listener = TcpListener::bind(address).unwrap();
+        let _client = TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap();
         let _server = listener.accept().unwrap();
     });
     observed.settle();
@@ -96,10 +101,11 @@ fn a_lost_syn_makes_a_slow_connection() {
 #[test]
 fn still_pending_at_the_close_of_a_run() {
     let Some(mut observed) = observe() else { return };
-    observed.watch(address());
+    let address = address();
+    observed.watch(address);
     in_own_network(|| {
-        rule("drop");
-        let waiting = std::thread::spawn(|| TcpStream::connect_timeout(&address(), Duration::from_millis(800)));
+        rule(address, "drop");
+        let waiting = std::thread::spawn(move || TcpStream::connect_timeout(&address, Duration::from_millis(800)));
         std::thread::sleep(Duration::from_millis(300));
         observed.drain();
         observed.flow.flush(&mut observed.out);

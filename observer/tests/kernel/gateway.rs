@@ -4,8 +4,14 @@ use std::{
     collections::{HashMap, HashSet},
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd as _, OwnedFd},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, socket},
 };
 
 use observer::{
@@ -15,17 +21,23 @@ use observer::{
 
 use crate::{
     observed::observe,
-    servers::{OK, connect, read_bytes, read_until},
+    servers::{connect, read_until},
 };
 
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad\r\nContent-Length: 2\r\n\r\nno";
 const REQUESTS: usize = 300;
 
+/// A request whose first attempt was refused, with the socket of that attempt, still open.
+struct Failed {
+    front: TcpStream,
+    attempt: OwnedFd,
+}
+
 /// Handles what is ready in any order on one thread: reads fronts, dials, retries once, answers.
-fn gateway(listener: &TcpListener, upstreams: [SocketAddr; 2], done: &AtomicBool) {
+fn gateway(listener: &TcpListener, upstream: SocketAddr, done: &AtomicBool) {
     listener.set_nonblocking(true).unwrap();
     let mut fronts: Vec<TcpStream> = Vec::new();
-    let mut failed: Vec<(TcpStream, usize)> = Vec::new();
+    let mut failed: Vec<Failed> = Vec::new();
     while !done.load(Ordering::Relaxed) {
         while let Ok((front, _)) = listener.accept() {
             front.set_nonblocking(true).unwrap();
@@ -35,35 +47,28 @@ fn gateway(listener: &TcpListener, upstreams: [SocketAddr; 2], done: &AtomicBool
         fronts.retain_mut(|front| match front.read(&mut buffer) {
             Ok(0) => false,
             Ok(_) => {
-                let front = front.try_clone().unwrap();
-                front.set_nonblocking(false).unwrap();
-                failed.extend(serve(front, upstreams[0], 0));
+                failed.push(Failed { front: front.try_clone().unwrap(), attempt: refused(upstream) });
                 true
             }
             Err(_) => true,
         });
-        // Retries come later, after other requests have been read.
-        for (front, tries) in std::mem::take(&mut failed) {
-            failed.extend(serve(front, upstreams[1], tries + 1));
+        // Retries come later, after other requests have been read and dialled for. As with nginx, the failed connection is
+        // closed directly before the next is opened.
+        for Failed { mut front, attempt } in failed.drain(..) {
+            drop(attempt);
+            drop(refused(upstream));
+            front.write_all(BAD_GATEWAY).unwrap();
         }
         std::thread::sleep(Duration::from_micros(200));
     }
 }
 
-/// Tries one upstream. `Some`: to be tried again.
-fn serve(mut front: TcpStream, upstream: SocketAddr, tries: usize) -> Option<(TcpStream, usize)> {
-    let answer = match TcpStream::connect(upstream) {
-        Ok(mut stream) => {
-            stream.write_all(b"GET /up HTTP/1.0\r\n\r\n").unwrap();
-            read_bytes(&mut stream, OK.len());
-            OK
-        }
-        Err(_) if tries == 0 => return Some((front, tries)),
-        Err(_) => BAD_GATEWAY,
-    };
-    front.write_all(answer).unwrap();
-    front.set_nonblocking(true).unwrap();
-    None
+/// Dials where nobody listens.
+fn refused(upstream: SocketAddr) -> OwnedFd {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).unwrap();
+    let address = SockaddrStorage::from(upstream);
+    assert_eq!(nix::sys::socket::connect(socket.as_raw_fd(), &address), Err(Errno::ECONNREFUSED));
+    socket
 }
 
 #[test]
@@ -76,7 +81,7 @@ fn every_refused_attempt_leads_back_to_its_request() {
     observed.kernel.watch_ports(&[front_address.port(), refusing.port()]).unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let gateway = scope.spawn(|| gateway(&front, [refusing, refusing], &done));
+        let gateway = scope.spawn(|| gateway(&front, refusing, &done));
         let clients: Vec<_> = (0..6)
             .map(|_| {
                 scope.spawn(move || {
@@ -88,7 +93,9 @@ fn every_refused_attempt_leads_back_to_its_request() {
                 })
             })
             .collect();
-        clients.into_iter().for_each(|client| client.join().unwrap());
+        for client in clients {
+            client.join().unwrap();
+        }
         done.store(true, Ordering::Relaxed);
         gateway.join().unwrap();
     });

@@ -1,7 +1,6 @@
 //! The eBPF programs and the flow table on real sockets: every exchange and every attempt, exactly.
 //!
-//! Needs root (or the capabilities BPF, PERFMON and NET_ADMIN, and SYS_ADMIN for the network namespaces). Without it each
-//! test says loudly that it was skipped.
+//! Needs root. Without it each test says loudly that it was skipped.
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used)]
 

@@ -197,8 +197,8 @@ fn long_heads_in_one_segment_and_in_many() {
 
 #[test]
 fn large_bodies_both_ways() {
-    let Some(mut observed) = observe() else { return };
     const SIZE: usize = 20_000_000;
+    let Some(mut observed) = observe() else { return };
     let (address, server) = serve_one(|mut stream| {
         read_until(&mut stream, b"\r\n\r\n");
         read_bytes(&mut stream, SIZE);

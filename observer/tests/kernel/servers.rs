@@ -19,7 +19,7 @@ pub fn serve_one(handle: impl FnOnce(TcpStream) + Send + 'static) -> (SocketAddr
 /// Reads until the buffer ends with `end`.
 pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     while !all.ends_with(end) {
         let n = stream.read(&mut buffer).unwrap();
         assert_ne!(n, 0, "the stream ended after {:?}", String::from_utf8_lossy(&all));

@@ -56,7 +56,9 @@ fn thousands_of_exchanges_without_a_loss() {
             })
             .collect();
         scope.spawn(|| {
-            clients.into_iter().for_each(|client| client.join().unwrap());
+            for client in clients {
+                client.join().unwrap();
+            }
             done.store(true, Ordering::Relaxed);
         });
         while !done.load(Ordering::Relaxed) {

@@ -56,6 +56,29 @@ fn cut_in_flight() {
 }
 
 #[test]
+fn a_reset_that_is_told_after_the_end() {
+    let mut world = World::new(false);
+    let mut socket = world.open(1, Side::Server);
+    socket.request(&mut world, GET);
+    let header = world.header(0, 0, 1);
+    world.late_events.push(Event::ResetSent(header));
+    world.state(1, State::ESTABLISHED, State::CLOSE, 0);
+    assert_eq!(world.exchanges()[0].end, ExchangeEnd::Reset);
+    let record = &world.connections()[0];
+    assert_eq!((record.close, record.reset_sent_ns), (Some(Close::ResetLocal), Some(header.at_ns)));
+}
+
+#[test]
+fn an_error_that_the_owner_read_and_cleared() {
+    let mut world = World::new(false);
+    world.connect(1, 7);
+    let header = world.header(Kind::ERROR, 0, 1);
+    world.push(&Event::Error(header));
+    world.state(1, State::SYN_SENT, State::CLOSE, 0);
+    assert_eq!(world.connections()[0].outcome, Outcome::Unreachable);
+}
+
+#[test]
 fn closed_before_the_answer() {
     let mut world = World::new(false);
     let mut socket = world.open(1, Side::Client);

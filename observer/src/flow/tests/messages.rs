@@ -8,8 +8,11 @@ use crate::{
 
 const GET: &[u8] = b"GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// One exchange after another on one connection, each side a list of segments.
-fn talk(side: Side, exchanges: &[(&[&[u8]], &[&[u8]])]) -> (World, Vec<Exchange>) {
+/// Segments of a request and of its answer.
+type Talk<'a> = (&'a [&'a [u8]], &'a [&'a [u8]]);
+
+/// One exchange after another on one connection.
+fn talk(side: Side, exchanges: &[Talk<'_>]) -> (World, Vec<Exchange>) {
     let mut world = World::new(false);
     let mut socket = world.open(1, side);
     for (requests, answers) in exchanges {
@@ -94,8 +97,7 @@ fn answers_without_a_body() {
     let with_length: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
     let no_content: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
     let not_modified: &[u8] = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n";
-    let exchanges: [(&[&[u8]], &[&[u8]]); 3] =
-        [(&[head], &[with_length]), (&[GET], &[no_content]), (&[GET], &[not_modified])];
+    let exchanges: [Talk<'_>; 3] = [(&[head], &[with_length]), (&[GET], &[no_content]), (&[GET], &[not_modified])];
     let (_, seen) = talk(Side::Server, &exchanges);
     assert_eq!(statuses(&seen), [(0, Some(200), COMPLETE), (1, Some(204), COMPLETE), (2, Some(304), COMPLETE)]);
 }

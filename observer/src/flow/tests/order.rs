@@ -56,8 +56,6 @@ fn cut(bytes: &[u8], cuts: &[usize]) -> Vec<(usize, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn any_split_gives_the_same_exchanges(
         server in any::<bool>(),

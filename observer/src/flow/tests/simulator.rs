@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use observer_ebpf::{
-    http::{Direction, HeadEnd, Place, Start},
+    http::{Direction, HeadEnd, Place, Start, scan_bytes},
     wire::{Body, Call, Event, Header, Kind, Open, Segment, SegmentFlags, State, Tuple},
 };
 
@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) table: FlowTable,
     pub(super) out: Vec<Output>,
     pub(super) now_ns: u64,
+    /// What is told right after the next end of a connection.
+    pub(super) late_events: Vec<Event<'static>>,
 }
 
 /// One socket.
@@ -38,7 +40,7 @@ struct Half {
 impl World {
     pub(super) fn new(calls: bool) -> Self {
         let config = FlowConfig { calls, ..FlowConfig::default() };
-        Self { table: FlowTable::new(config), out: Vec::new(), now_ns: 1_000 }
+        Self { table: FlowTable::new(config), out: Vec::new(), now_ns: 1_000, late_events: Vec::new() }
     }
 
     pub(super) fn push(&mut self, event: &Event<'_>) {
@@ -92,6 +94,11 @@ impl World {
     pub(super) fn state(&mut self, cookie: u64, old: u32, new: u32, error: u32) {
         let header = self.header(Kind::STATE, State::HAS_ERROR, cookie);
         self.push(&Event::State(State { header, old, new, error, ..State::default() }));
+        if new == State::CLOSE {
+            self.late_events.drain(..).for_each(|event| self.table.push(&event, &mut self.out));
+            self.now_ns += FlowConfig::default().linger_ns;
+            self.table.tick(self.now_ns, &mut self.out);
+        }
     }
 
     /// Both FINs, this side's first.
@@ -162,7 +169,7 @@ impl Socket {
         if place.kind == Place::IN_ORDER {
             let last = &bytes[bytes.len().saturating_sub(8)..];
             let value = last.iter().fold(0, |all, byte| (all << 8) | u64::from(*byte));
-            if half.direction.last_chunk.take(value, last.len() as u32) {
+            if half.direction.ends_chunked(value, last.len() as u32) {
                 flags |= SegmentFlags::LAST_CHUNK;
             }
         }
@@ -186,7 +193,7 @@ impl Socket {
         let mut head_end = if ahead { HeadEnd::new() } else { half.direction.head_end };
         while begin < bytes.len() {
             let rest = &bytes[begin..];
-            let head = scan(&mut head_end, rest);
+            let head = scan_bytes(&mut head_end, rest) as usize;
             let (told, captured) = match head {
                 0 => (rest.len(), rest.len()),
                 head if start(&rest[head..]) >= Start::REQUEST => (head, head),
@@ -241,19 +248,6 @@ impl Socket {
 pub(super) fn release(world: &mut World, cookie: u64, thread: u32) {
     let header = world.header(Kind::RELEASE, 0, cookie);
     world.push(&Event::Release(Call { header, thread, process: thread, ..Call::default() }));
-}
-
-fn scan(state: &mut HeadEnd, bytes: &[u8]) -> usize {
-    for (index, chunk) in bytes.chunks(8).enumerate() {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        let word = u64::from_le_bytes(word);
-        let end = if chunk.len() == 8 { state.take(word) } else { state.take_part(word, chunk.len() as u32) };
-        if end != 0 {
-            return 8 * index + end as usize;
-        }
-    }
-    0
 }
 
 pub(super) fn tuple(cookie: u64) -> Tuple {

@@ -53,22 +53,25 @@ pub fn run(args: &ImageArgs) -> Result<()> {
 pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
     let tools = Tools::locate();
     let wants = |one| which.contains(&one) || which.contains(&Which::All);
-    let mut packages = Vec::new();
-    if wants(Which::Inference) || wants(Which::Pause) {
-        packages.push("inference");
+    let mut binaries = Vec::new();
+    if wants(Which::Pause) {
+        binaries.push("pause");
+    }
+    if wants(Which::Inference) {
+        binaries.push("inference");
     }
     if wants(Which::Observer) {
-        packages.push("observer");
+        binaries.push("observer");
     }
-    let binaries = if packages.is_empty() { PathBuf::new() } else { build_static(&packages, &tools)? };
+    let built = if binaries.is_empty() { PathBuf::new() } else { build_static(&binaries, &tools)? };
 
     let mut images: Vec<Image> = Vec::new();
     if wants(Which::Pause) {
-        images.push(recipes::pause(&binaries.join("pause"))?);
+        images.push(recipes::pause(&built.join("pause"))?);
     }
     if wants(Which::Inference) {
         for release in [Release::V0_2_3, Release::V1_0_0] {
-            images.push(recipes::inference(&binaries.join("inference"), release)?);
+            images.push(recipes::inference(&built.join("inference"), release)?);
         }
     }
     let busybox = tools.busybox();
@@ -85,7 +88,7 @@ pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
         _ => {}
     }
     if wants(Which::Observer) {
-        images.push(recipes::observer(&binaries.join("observer"))?);
+        images.push(recipes::observer(&built.join("observer"))?);
     }
     images.iter().map(|image| Ok(write(image, out)?)).collect()
 }
@@ -99,13 +102,30 @@ fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Builds packages with the C library inside; returns the folder of the binaries.
+/// Dependencies whose speed no request ever waits for: talking to the API server, reading the command line. Optimising them fully
+/// takes minutes of a first build.
+const COLD: &[&str] = &[
+    "aws-lc-sys",
+    "clap_builder",
+    "jiff",
+    "jsonpath-rust",
+    "k8s-openapi",
+    "kube-client",
+    "regex-automata",
+    "rustls",
+    "serde-saphyr",
+];
+
+/// Builds binaries with the C library inside; returns their folder.
 ///
 /// A target folder of its own: flags are part of what cargo compares, and two sets of them in one folder would build everything anew
 /// at each change of hands.
-fn build_static(packages: &[&str], tools: &Tools) -> Result<PathBuf> {
+fn build_static(binaries: &[&str], tools: &Tools) -> Result<PathBuf> {
     let triple = host_triple()?;
     let folder = target_folder().join("images-build");
+    // Where the sources of dependencies are is part of a binary's panic messages; it must not be part of its digest.
+    let home = cargo_home();
+    let flags = format!(r#"["-Ctarget-feature=+crt-static","--remap-path-prefix={}=/cargo"]"#, home.display());
     let mut build = cargo();
     // The observer's build script looks for bpf-linker.
     tools.apply(&mut build);
@@ -115,14 +135,25 @@ fn build_static(packages: &[&str], tools: &Tools) -> Result<PathBuf> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .args(["build", "--release", "--target", &triple, "--target-dir"])
         .arg(&folder)
-        .args(["--config", &format!(r#"target.{triple}.rustflags=["-C","target-feature=+crt-static"]"#)])
+        .args(["--config", &format!("target.{triple}.rustflags={flags}")])
         // An image needs no symbols.
-        .args(["--config", r#"profile.release.strip="symbols""#]);
-    for package in packages {
-        build.args(["-p", package]);
+        .args(["--config", "profile.release.debug=false", "--config", r#"profile.release.strip="symbols""#])
+        // Always both packages, so that their dependencies get the same features whichever binary is asked for.
+        .args(["-p", "inference", "-p", "observer"]);
+    for dependency in COLD {
+        build.args(["--config", &format!("profile.release.package.{dependency}.opt-level=1")]);
+    }
+    for binary in binaries {
+        build.args(["--bin", binary]);
     }
     run_command(&mut build).context("cannot build the static binaries")?;
     Ok(folder.join(triple).join("release"))
+}
+
+/// Where cargo keeps the sources of dependencies.
+fn cargo_home() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cargo");
+    std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
 }
 
 /// The triple of this machine's own toolchain.

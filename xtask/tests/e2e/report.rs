@@ -1,6 +1,6 @@
 //! A run's files as a stranger reads them: JSON, by the names of the contract.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -9,6 +9,8 @@ use serde_json::Value;
 pub struct Run {
     /// `report.json`.
     pub report: Value,
+    /// `raw/run.json`.
+    file: Value,
     /// `raw/client.ndjson`.
     pub client: Vec<Value>,
     /// `raw/records-*.ndjson`.
@@ -30,6 +32,7 @@ impl Run {
         }
         Ok(Self {
             report: serde_json::from_str(&text)?,
+            file: serde_json::from_str(&fs::read_to_string(folder.join("raw/run.json"))?)?,
             client: ndjson(&folder.join("raw/client.ndjson"))?,
             records,
             summary,
@@ -39,6 +42,13 @@ impl Run {
     /// A number by its path of names.
     pub fn number(&self, path: &str) -> Result<u64> {
         self.report.pointer(path).and_then(Value::as_u64).with_context(|| format!("report has no number at {path}"))
+    }
+
+    /// First request due, in seconds since 1970.
+    pub fn started_s(&self) -> Result<f64> {
+        let number = |name: &str| self.file[name].as_u64().with_context(|| format!("run.json has no {name}"));
+        let ns = number("anchor_realtime_ns")? + number("started_ns")? - number("anchor_monotonic_ns")?;
+        Ok(Duration::from_nanos(ns).as_secs_f64())
     }
 
     /// Failures of the ledger.

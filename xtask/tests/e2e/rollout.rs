@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use crate::{
     bench::Bench,
     report::Run,
-    witness::{Conntrack, assert_nginx_agrees, cluster_ip, new_upstream_entries},
+    witness::{Conntrack, assert_nginx_agrees, assert_same, cluster_ip, new_upstream_entries},
 };
 
 const RATE: [&str; 2] = ["--rate", "250"];
@@ -59,10 +59,9 @@ fn nothing_lost(run: &Run) -> Result<()> {
 fn watched(bench: &Bench, name: &str, experiment: &str) -> Result<Run> {
     let conntrack = Conntrack::start(bench, name)?;
     let run = bench.experiment(name, &[&[experiment], &RATE[..]].concat())?;
-    let entries = conntrack.stop(&cluster_ip(bench, "ml-inference-service")?, "5000")?;
+    let theirs = conntrack.stop(&cluster_ip(bench, "ml-inference-service")?, "5000", run.started_s()?)?;
     run.assert_closed()?;
     assert_nginx_agrees(bench, &run)?;
-    let ours = new_upstream_entries(&run);
-    ensure!(ours == entries, "we joined {ours} new conntrack entries, conntrack itself saw {entries}");
+    assert_same(&new_upstream_entries(&run)?, &theirs)?;
     Ok(run)
 }

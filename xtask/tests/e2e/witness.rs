@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Stdio},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use verbs::lab::NAMESPACE;
 
@@ -25,24 +26,33 @@ impl Conntrack {
         fs::create_dir_all(&bench.out)?;
         let file = bench.out.join(format!("{name}.conntrack"));
         let mut command = bench.cluster.node_command("conntrack");
-        command.args(["-E", "-p", "tcp", "-e", "NEW", "-b", "8388608"]);
+        command.args(["-E", "-p", "tcp", "-e", "NEW", "-o", "timestamp", "-b", "8388608"]);
         command.stdout(File::create(&file)?).stderr(Stdio::null()).stdin(Stdio::null());
         Ok(Self { child: command.spawn().context("cannot start conntrack")?, file })
     }
 
-    /// Stops it and counts new entries to `address:port`.
-    pub fn stop(mut self, address: &str, port: &str) -> Result<u64> {
+    /// Stops it and gives the sources of new entries to `address:port` since `since_s` (seconds since 1970), sorted.
+    pub fn stop(mut self, address: &str, port: &str, since_s: f64) -> Result<Vec<SocketAddr>> {
         // Asked to end, it writes what it still holds.
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?),
-            nix::sys::signal::Signal::SIGINT,
-        )?;
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)?;
         self.child.wait()?;
-        let (address, port) = (format!(" dst={address} "), format!(" dport={port} "));
         let text = fs::read_to_string(&self.file)?;
-        // The first tuple of a line is the original direction.
-        let original = |line: &str| line.split(" [UNREPLIED]").next().map(str::to_owned).unwrap_or_default();
-        Ok(text.lines().map(original).filter(|line| line.contains(&address) && line.contains(&port)).count() as u64)
+        let mut sources = Vec::new();
+        for line in text.lines() {
+            // `[1700000000.123456]  [NEW] tcp 6 120 SYN_SENT src=… dst=… sport=… dport=… [UNREPLIED] src=…`: the original tuple first.
+            let field = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name));
+            let time = line.trim_start().strip_prefix('[').and_then(|rest| rest.split(']').next());
+            let time: f64 =
+                time.and_then(|text| text.trim().parse().ok()).with_context(|| format!("no time: {line}"))?;
+            if time >= since_s && field("dst=") == Some(address) && field("dport=") == Some(port) {
+                let source = (field("src="), field("sport="));
+                let (Some(host), Some(port)) = source else { bail!("no source: {line}") };
+                sources.push(format!("{host}:{port}").parse()?);
+            }
+        }
+        sources.sort_unstable();
+        Ok(sources)
     }
 }
 
@@ -89,10 +99,27 @@ pub fn cluster_ip(bench: &Bench, service: &str) -> Result<String> {
     Ok(bench.cluster.kubectl(&output)?)
 }
 
-/// Connections of the gateway that made a conntrack entry of their own, by our records.
-pub fn new_upstream_entries(run: &Run) -> u64 {
+/// Sources of the gateway's connections that were opened during the run and made a conntrack entry of their own, sorted.
+pub fn new_upstream_entries(run: &Run) -> Result<Vec<SocketAddr>> {
+    let started_ns = run.number("/run/started_ns")?;
     let new = run.records.iter().filter(|record| {
-        record["record"] == "connection" && record["hop"] == "upstream" && record["nat"]["source"] == "new"
+        record["record"] == "connection"
+            && record["hop"] == "upstream"
+            && record["nat"]["source"] == "new"
+            && record["opened_ns"].as_u64().is_some_and(|opened_ns| opened_ns >= started_ns)
     });
-    new.count() as u64
+    let sources = new.map(|record| Ok(record["local"].as_str().context("a connection has no address")?.parse()?));
+    let mut sources = sources.collect::<Result<Vec<SocketAddr>>>()?;
+    sources.sort_unstable();
+    Ok(sources)
+}
+
+/// Both lists name the same connections, each as often.
+pub fn assert_same(ours: &[SocketAddr], theirs: &[SocketAddr]) -> Result<()> {
+    let only = |these: &[SocketAddr], those: &[SocketAddr]| {
+        these.iter().filter(|it| those.binary_search(it).is_err()).take(5).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (count, missing, extra) = ((ours.len(), theirs.len()), only(theirs, ours), only(ours, theirs));
+    ensure!(ours == theirs, "new entries (we, conntrack): {count:?}; only conntrack: {missing:?}; only we: {extra:?}");
+    Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Makes `close()` send a reset.
-fn reset_on_close(stream: &std::net::TcpStream) {
+pub fn reset_on_close(stream: &std::net::TcpStream) {
     setsockopt(stream, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
 }
 

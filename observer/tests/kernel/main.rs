@@ -8,6 +8,7 @@ mod attempts;
 mod endings;
 mod gateway;
 mod messages;
+mod nginx;
 mod observed;
 mod servers;
 mod volume;

@@ -21,8 +21,8 @@ use crate::{
     tuples,
 };
 
-/// Records that one segment may take for its heads: at least 4 KiB of head in one segment.
-const MAX_PIECES: u32 = 4;
+/// Records that one segment may take for its heads: 8 KiB of head in one segment, as much as the usual servers take.
+const MAX_PIECES: u32 = 8;
 /// A head may be this long over all its segments. The usual servers refuse longer ones.
 const MAX_HEAD_BYTES: u32 = 64 * 1024;
 /// Body bytes held back at most, so that the time of a long body's progress is known.

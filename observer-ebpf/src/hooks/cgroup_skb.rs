@@ -24,6 +24,7 @@ use crate::{
 
 const IPPROTO_TCP: u8 = 6;
 const FIN: u8 = 1;
+const SYN: u8 = 2;
 const PUSH: u8 = 8;
 
 /// Packets on their way to a socket.
@@ -107,7 +108,8 @@ unsafe fn tcp_payload(skb: *mut __sk_buff, direction: u32) -> Option<Payload> {
             direction,
             offset,
             length: total - offset,
-            seq: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),
+            // A SYN counts as one before the data that it may carry (TCP Fast Open).
+            seq: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]).wrapping_add(u32::from(tcp[13] & SYN) >> 1),
             pushed: u32::from(tcp[13] & (PUSH | FIN)),
             source_port: u16::from_be_bytes([tcp[0], tcp[1]]),
             destination_port: u16::from_be_bytes([tcp[2], tcp[3]]),

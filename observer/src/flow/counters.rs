@@ -43,8 +43,9 @@ counters! {
     http2: false,
     /// Connections that are older than the agent.
     older_connections: false,
-    /// Connections whose beginning was not told.
-    beginnings_missed: true,
+    /// Connections met between their beginning and their first data: the port was not watched yet, or the kernel had no room
+    /// to tell (which it counts itself).
+    beginnings_missed: false,
     /// Payload bytes that were not told, within followed connections.
     payload_bytes_missed: true,
     /// Times a connection's framing was lost.

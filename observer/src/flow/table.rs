@@ -151,10 +151,11 @@ impl FlowTable {
     fn established(&mut self, open: &Open, side: Side, out: &mut Vec<Output>) {
         let header = &open.header;
         if !self.conns.contains_key(&header.cookie) {
-            let conn = Conn::new(header.cookie, &open.tuple, Some(side), header.at_ns);
+            let mut conn = Conn::new(header.cookie, &open.tuple, Some(side), header.at_ns);
             // A client socket's beginning was its `connect()`: it came before the port was watched, or was lost.
             if side == Side::Client {
                 self.counters.beginnings_missed += 1;
+                conn.record.predates_observer = true;
             }
             self.insert(conn, out);
         }

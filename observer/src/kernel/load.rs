@@ -121,7 +121,8 @@ impl Kernel {
         Ok(Self { ebpf, events, counters, ports, problems, meter: Meter::start(options.measure_cost) })
     }
 
-    /// Replaces the set of watched ports. Connections that exist stay followed until they end.
+    /// Replaces the set of watched ports. A connection that exists already on a new port is followed from its next message
+    /// on; one on a port that is watched no longer tells only its end.
     pub fn watch_ports(&mut self, ports: &[u16]) -> Result<(), LoadError> {
         Ok(self.ports.replace(ports)?)
     }

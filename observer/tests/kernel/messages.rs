@@ -165,7 +165,7 @@ fn every_framing_on_one_connection() {
 #[test]
 fn long_heads_in_one_segment_and_in_many() {
     let Some(mut observed) = observe() else { return };
-    let lengths = [300, 1_000, 1_100, 3_900, 30_000];
+    let lengths = [300, 1_000, 1_100, 3_900, 7_000, 30_000];
     let (address, server) = serve_one(move |mut stream| {
         for _ in lengths {
             read_until(&mut stream, b"\r\n\r\n");
@@ -177,8 +177,8 @@ fn long_heads_in_one_segment_and_in_many() {
     for length in lengths {
         let trace = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
         let head = format!("GET / HTTP/1.1\r\nCookie: {}\r\n{trace}\r\n", "c".repeat(length));
-        // A segment of at most 4 KiB, as the usual networks are; loopback's would be of any size.
-        for part in head.as_bytes().chunks(4_000) {
+        // Segments of at most 8 KB: loopback's would be of any size.
+        for part in head.as_bytes().chunks(8_000) {
             client.write_all(part).unwrap();
         }
         read_bytes(&mut client, OK.len());

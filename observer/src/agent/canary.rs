@@ -1,5 +1,6 @@
 //! Proves at start that the programs see traffic: one HTTP request of ours to ourselves, over loopback.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -48,10 +49,31 @@ async fn serve(listener: &TcpListener) -> Result<()> {
     Ok(())
 }
 
+/// The connection is the canary's. Its port alone would also match any client that happens to come from that port.
+pub fn is_own(port: u16, local: SocketAddr, remote: SocketAddr) -> bool {
+    let on_loopback = local.ip().is_loopback() && remote.ip().is_loopback();
+    on_loopback && (local.port() == port || remote.port() == port)
+}
+
 async fn request(port: u16) -> Result<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_client_that_comes_from_the_canarys_port_is_no_canary() {
+        let own = |local: &str, remote: &str| is_own(35_003, local.parse().unwrap(), remote.parse().unwrap());
+        assert!(own("127.0.0.1:35003", "127.0.0.1:41000"));
+        assert!(own("127.0.0.1:41000", "127.0.0.1:35003"));
+        assert!(!own("10.244.0.26:80", "10.244.0.1:35003"));
+        assert!(!own("127.0.0.1:41000", "127.0.0.1:80"));
+    }
 }

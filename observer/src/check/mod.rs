@@ -29,6 +29,7 @@ pub struct Finding {
 /// Looks at everything. `cgroup`: where the programs would be attached.
 pub async fn all(cgroup: Option<&Path>, with_kubernetes: bool) -> Vec<Finding> {
     let mut findings = programs(cgroup);
+    findings.push(node::pod_cgroups(cgroup));
     findings.push(node::conntrack());
     if with_kubernetes {
         findings.extend(cluster::api_server().await);
@@ -36,23 +37,26 @@ pub async fn all(cgroup: Option<&Path>, with_kubernetes: bool) -> Vec<Finding> {
     findings
 }
 
+/// The kernel part's shallow look for the same thing as [`node::pod_cgroups`].
+const KERNEL_POD_CGROUPS: &str = "pods' cgroups";
+
 /// Looks at what the eBPF programs need.
 pub fn programs(cgroup: Option<&Path>) -> Vec<Finding> {
     let own = |finding: kernel::Finding| Finding {
         lost_without: lost_without(&finding).into(),
-        name: finding.name.replace([' ', '\''], "_").to_lowercase(),
+        name: finding.name.replace(' ', "_").to_lowercase(),
         ok: finding.ok,
         required: finding.required,
         detail: finding.detail,
         fix: finding.fix,
     };
-    kernel::probe_at(cgroup).into_iter().map(own).collect()
+    // Ours looks at any depth, as the scan for pods does.
+    kernel::probe_at(cgroup).into_iter().filter(|finding| finding.name != KERNEL_POD_CGROUPS).map(own).collect()
 }
 
 fn lost_without(finding: &kernel::Finding) -> &'static str {
     match finding.name {
         _ if finding.required => "everything: the agent does not run",
-        "pods' cgroups" => "pods are known by address only: no host-network pods, and less certain",
         "program statistics" => "the programs' own cost",
         _ => "nothing at present",
     }

@@ -1,7 +1,25 @@
 //! The node's conntrack table.
 
+use std::path::Path;
+
 use super::Finding;
 use crate::nat::conntrack;
+use crate::pods::cgroups;
+
+/// Whether the pods' cgroups are below the directory that the programs are attached at, however deep.
+pub fn pod_cgroups(cgroup: Option<&Path>) -> Finding {
+    let found = cgroup.map_or(0, |path| cgroups::scan(path).map_or(0, |found| found.len()));
+    let below = cgroup.map_or_else(|| "any cgroup2 mount".into(), |path| path.display().to_string());
+    let fix = "on a Kubernetes node: mount the node's /sys/fs/cgroup into the agent's pod; elsewhere this is normal";
+    Finding {
+        name: "pod_cgroups".into(),
+        ok: found > 0,
+        required: false,
+        detail: if found > 0 { format!("{found} below {below}") } else { format!("none below {below}") },
+        lost_without: "pods are known by address only: no host-network pods, and less certain".into(),
+        fix: (found == 0).then(|| fix.into()),
+    }
+}
 
 /// Whether conntrack can be read.
 pub fn conntrack() -> Finding {

@@ -19,8 +19,11 @@ pub const NEW_WITHIN_NS: u64 = 2_000_000_000;
 /// A destroyed entry is kept this long for connections whose records are still on their way.
 const DESTROYED_KEPT_NS: u64 = 60 * 1_000_000_000;
 
-/// Entries kept at most. The kernel's own default limit is of this size.
-const ENTRIES_MAX: usize = 262_144;
+/// Openings matter only to entries that may still be given to them.
+const OPENINGS_KEPT_NS: u64 = 3 * NEW_WITHIN_NS;
+
+/// Entries kept at most: those that are alive (the kernel's own default limit is half of this), and the recent past.
+const ENTRIES_MAX: usize = 524_288;
 
 /// A connection whose entry is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +160,7 @@ impl NatTable {
         });
         self.count = count;
         self.openings.retain(|_, openings| {
-            openings.retain(|opening| now_ns.saturating_sub(opening.at_ns) <= DESTROYED_KEPT_NS);
+            openings.retain(|opening| now_ns.saturating_sub(opening.at_ns) <= OPENINGS_KEPT_NS);
             !openings.is_empty()
         });
     }

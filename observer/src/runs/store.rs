@@ -100,12 +100,11 @@ impl RunStore {
     /// Keeps a record if it belongs to the open run. Older runs make room when memory runs short; beyond that it is counted
     /// as dropped. `any_hop`: see [`Span::any_hop`].
     pub fn push(&mut self, record: &Record, any_hop: bool) {
-        let bytes: usize = self.held.iter().map(|held| held.lines.bytes()).sum();
-        if bytes > self.max_bytes && self.held.first().is_some_and(|oldest| oldest.run.closed_ns.is_some()) {
+        if self.bytes() > self.max_bytes && self.held.first().is_some_and(|oldest| oldest.run.closed_ns.is_some()) {
             let oldest = self.held.remove(0);
             tracing::warn!(run = oldest.run.id, "a closed run is dropped to make room for the open one");
         }
-        let full = self.held.iter().map(|held| held.lines.bytes()).sum::<usize>() > self.max_bytes;
+        let full = self.bytes() > self.max_bytes;
         let Some(held) = self.open_mut() else { return };
         let span = Span { id: &held.run.id, from_ns: held.run.opened_ns, until_ns: held.closing_ns, any_hop };
         if !belongs(record, span) {
@@ -139,6 +138,11 @@ impl RunStore {
         let before = self.held.len();
         self.held.retain(|held| held.run.id != id);
         self.held.len() < before
+    }
+
+    /// Memory taken by the records.
+    pub fn bytes(&self) -> usize {
+        self.held.iter().map(|held| held.lines.bytes()).sum()
     }
 
     /// The open run's Services.

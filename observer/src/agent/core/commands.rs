@@ -99,6 +99,7 @@ impl Core {
             ("pod_tombstones", tombstones),
             ("pod_cgroups", self.joiner.pods.cgroup_count()),
             ("records_waiting", self.joiner.waiting()),
+            ("records_bytes", self.runs.bytes()),
         ];
         counters.extend(levels.map(|(name, level)| (name.to_owned(), level as u64)));
         counters.insert("hop_series_overflow".into(), self.hops.overflow());

@@ -33,7 +33,7 @@ impl Core {
             Output::Connection(seen) => (seen.record.local, seen.record.remote),
             Output::Exchange(seen) => (seen.record.local, seen.record.remote),
         };
-        let ours = local.port() == port || remote.port() == port;
+        let ours = canary::is_own(port, local, remote);
         let asks = matches!(output, Output::Exchange(seen) if seen.record.path == canary::PATH);
         if ours
             && asks

@@ -46,8 +46,8 @@ metrics! {
 }
 
 /// Counters of the status that go up and down.
-pub const LEVELS: [&str; 6] =
-    ["connections_open", "nat_entries", "pods", "pod_tombstones", "pod_cgroups", "records_waiting"];
+pub const LEVELS: [&str; 7] =
+    ["connections_open", "nat_entries", "pods", "pod_tombstones", "pod_cgroups", "records_waiting", "records_bytes"];
 
 /// Value of the label `hop`.
 pub fn hop_name(hop: Hop) -> &'static str {

@@ -21,6 +21,11 @@ fn path_of(name: &str) -> PathBuf {
     Path::new("/proc/sys").join(name)
 }
 
+/// Their names as users know them.
+pub(crate) fn names() -> String {
+    CHANGED_BY_KUBELET.map(|name| name.replace('/', ".")).join(", ")
+}
+
 /// Reads the current values.
 pub(crate) fn read_all() -> BTreeMap<String, String> {
     let read = |name: &str| Some((name.to_owned(), fs::read_to_string(path_of(name)).ok()?.trim().to_owned()));

@@ -221,9 +221,16 @@ fn an_interrupted_or_killed_start_leaves_nothing() {
     start_and_kill(&options, Duration::from_millis(1500));
     let cluster = Cluster::up(&options).unwrap();
     assert!(Cluster::status(cluster.root()).unwrap().up, "`up` does not repair what a killed one left");
-    std::fs::remove_file(options.root.join("journal.json")).unwrap();
+    let journal = options.root.join("journal.json");
+    let text = std::fs::read(&journal).unwrap();
+    std::fs::remove_file(&journal).unwrap();
     Cluster::down(&options.root, true).unwrap();
     assert!(cluster_processes().is_empty() && !options.root.exists(), "`down` without a journal leaves something");
+    // What only the journal knew is undone with it.
+    std::fs::create_dir(&options.root).unwrap();
+    std::fs::write(&journal, text).unwrap();
+    Cluster::down(&options.root, true).unwrap();
+    before.assert_unchanged("after `down` without a journal, and with it");
 }
 
 /// An `up` in a process of its own, killed after a while. What it started lives on.

@@ -57,6 +57,9 @@ pub(super) fn remove_everything(root: &Path, steps: &Steps) -> Result<()> {
         steps.say(format!("{error}; going by names alone"));
         None
     });
+    if journal.is_none() {
+        steps.say(format!("there is no journal: {} stay as they are", sysctl::names()));
+    }
     let same_boot = journal.as_ref().is_some_and(|journal| journal.is_of_this_boot().unwrap_or(false));
     let hierarchies = Hierarchies::discover()?;
     // All at once: nothing of it will be used again, and an order would only give the daemons time to react.

@@ -1,5 +1,5 @@
 //! How long the correlation takes: `cargo bench -p loadgen --bench correlate`.
-#![allow(missing_docs, clippy::unwrap_used, dead_code)]
+#![allow(missing_docs, clippy::unwrap_used, dead_code, unused_imports)]
 
 #[path = "../tests/correlate/synthetic/mod.rs"]
 mod synthetic;

@@ -5,6 +5,7 @@ mod flow;
 mod world;
 
 pub use flow::{Flow, Try};
+#[allow(unused_imports, reason = "the benchmark shares this builder and needs the world only")]
 pub use world::{World, pod_ref};
 
 /// The node's clock is ahead of ours by this much: a join that forgets to convert fails at once.

@@ -25,7 +25,7 @@ pub fn unknown_objects(bench: &Bench) -> Result<()> {
     said(bench, &["rollout", "--deployment", "ml-inferense", "--out", &out], 1, &["ml-inferense", "fix:"])?;
     said(bench, &["steady", "--context", "nowhere", "--out", &out], 1, &["nowhere", "fix:"])?;
     said(bench, &["steady", "--url", "http://10.99.0.2:30099/predict", "--out", &out], 1, &["30099", "fix:"])?;
-    said(bench, &["steady", "--rate=-3", "--out", &out], 2, &["--rate"])
+    said(bench, &["steady", "--rate=-3", "--out", &out], 2, &["a rate must be"])
 }
 
 /// The second asker is told who is first.

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::{bench::Bench, witness::assert_nginx_agrees};
 
-/// The rate is one that the client's source ports bear: each stays in TIME_WAIT for a minute after its connection.
+/// The rate is one that the client's source ports bear: each stays in `TIME_WAIT` for a minute after its connection.
 /// Every request is seen at the gateway and at a pod, with the right pod, and the price of watching is printed.
 pub fn every_request_at_both_hops(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-no-hook")?;

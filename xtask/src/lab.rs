@@ -15,6 +15,8 @@ pub const NAMESPACE: &str = "mlops-lab";
 const ROLLOUT: Duration = Duration::from_secs(180);
 // kube-proxy syncs at most once a second: "rollout complete" is not yet "reachable".
 const REACHABLE: Duration = Duration::from_secs(30);
+// In LAST_ACK, FIN_WAIT and CLOSE_WAIT a new SYN does not open the entry again: it follows it to where it led.
+const ENDED_STATES: [&str; 6] = ["SYN_SENT", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE"];
 
 /// The lab on a cluster.
 pub struct Lab<'a> {
@@ -40,21 +42,38 @@ impl<'a> Lab<'a> {
         for deployment in ["ml-inference", "api-gateway"] {
             self.cluster.wait_rollout(NAMESPACE, deployment, ROLLOUT)?;
         }
+        self.wait_until_old_pods_are_gone()?;
         self.wait_until_reachable()?;
-        self.forget_unanswered()
+        self.forget_ended()
     }
 
-    /// Removes conntrack entries of connection attempts that nobody answered. They live for 120 s and would send new
-    /// connections to pods of an earlier experiment: real, but a failure of that experiment, not of the next.
-    pub fn forget_unanswered(&self) -> Result<()> {
-        let mut delete = self.cluster.node_command("conntrack");
-        // conntrack ends with 1 when nothing matched.
-        let output =
-            delete.args(["-D", "-p", "tcp", "--state", "SYN_SENT"]).output().context("cannot run conntrack")?;
-        match output.status.code() {
-            Some(0 | 1) => Ok(()),
-            _ => bail!("conntrack -D: {}", String::from_utf8_lossy(&output.stderr).trim()),
+    /// A rollout is complete before its old pods are gone, and as long as they are on their way out they lose requests.
+    fn wait_until_old_pods_are_gone(&self) -> Result<()> {
+        let end = Instant::now() + ROLLOUT;
+        let namespace = format!("--namespace={NAMESPACE}");
+        let ending = "--output=jsonpath={.items[*].metadata.deletionTimestamp}";
+        while !self.cluster.kubectl(&[&namespace, "get", "pods", ending])?.trim().is_empty() {
+            if Instant::now() > end {
+                bail!("pods of the lab are still ending after {} s", ROLLOUT.as_secs());
+            }
+            sleep(Duration::from_millis(200));
         }
+        Ok(())
+    }
+
+    /// Removes conntrack entries of connections that are over, or never came to be. They live on for 10 to 120 s, and
+    /// a gateway that uses a source port again before is sent to the pod of an earlier experiment: real, but a failure
+    /// of that experiment, not of the next.
+    pub fn forget_ended(&self) -> Result<()> {
+        for state in ENDED_STATES {
+            let mut delete = self.cluster.node_command("conntrack");
+            let output = delete.args(["-D", "-p", "tcp", "--state", state]).output().context("cannot run conntrack")?;
+            // conntrack ends with 1 when nothing matched.
+            if !matches!(output.status.code(), Some(0 | 1)) {
+                bail!("conntrack -D --state {state}: {}", String::from_utf8_lossy(&output.stderr).trim());
+            }
+        }
+        Ok(())
     }
 
     fn apply(&self, folder: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The verbs of `cargo xtask`, as a library so that the end-to-end tests use the same steps as the demo.
 
+pub mod bench;
 pub mod ci;
 pub mod cluster;
 pub mod demo;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use verbs::{ci, cluster, demo, image, setup, test};
+use verbs::{bench, ci, cluster, demo, image, setup, test};
 
 /// Everything that is done with this repository.
 #[derive(Parser)]
@@ -20,6 +20,8 @@ enum Verb {
     Demo(demo::DemoArgs),
     /// Run every test, those on the embedded cluster included
     Test(test::TestArgs),
+    /// Measure what watching and correlating cost
+    Bench(bench::BenchArgs),
     /// Check formatting, lints, documentation, licences and generated files
     Ci,
     /// The embedded cluster: up, down, status, exec, shell
@@ -34,6 +36,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().verb {
         Verb::Demo(args) => demo::demo(&args)?,
         Verb::Test(args) => test::test(&args)?,
+        Verb::Bench(args) => bench::bench(&args)?,
         Verb::Ci => ci::ci()?,
         Verb::Cluster(args) => return cluster::run(args),
         Verb::Image(args) => image::run(&args)?,

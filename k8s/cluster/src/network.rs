@@ -43,7 +43,12 @@ pub(crate) fn create(node: &Node, root: &Path) -> Result<()> {
         // Pods on the node's bridge reach Services through the node's rules only with this.
         sysctl::set("net/bridge/bridge-nf-call-iptables", "1")
     })?;
-    within(&namespace_path(CLIENT_NAMESPACE), || sysctl::set("net/bridge/bridge-nf-call-iptables", "0"))
+    within(&namespace_path(CLIENT_NAMESPACE), || {
+        sysctl::set("net/bridge/bridge-nf-call-iptables", "0")?;
+        // A load of more than 470 new connections per second uses up all source ports within the minute that each one
+        // rests after its connection; like this a port rests for a second.
+        sysctl::set("net/ipv4/tcp_tw_reuse", "1")
+    })
 }
 
 /// Removes the namespaces, and with them every link, route and rule inside.

@@ -1,4 +1,4 @@
-//! The machine-wide kernel settings a kubelet changes, as they were before.
+//! The machine-wide kernel settings that a running cluster changes, as they were before.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::error::Doing;
 
-/// What a kubelet sets at its start, below `/proc/sys`.
-const CHANGED_BY_KUBELET: [&str; 6] = [
+/// Makes the kernel count each BPF program's own time: what the observer costs. An unprivileged pod cannot ask for it.
+pub(crate) const BPF_STATS: &str = "kernel/bpf_stats_enabled";
+
+/// [`BPF_STATS`], and what a kubelet sets at its start, below `/proc/sys`.
+const CHANGED: [&str; 7] = [
+    BPF_STATS,
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -23,13 +27,13 @@ fn path_of(name: &str) -> PathBuf {
 
 /// Their names as users know them.
 pub(crate) fn names() -> String {
-    CHANGED_BY_KUBELET.map(|name| name.replace('/', ".")).join(", ")
+    CHANGED.map(|name| name.replace('/', ".")).join(", ")
 }
 
 /// Reads the current values.
 pub(crate) fn read_all() -> BTreeMap<String, String> {
     let read = |name: &str| Some((name.to_owned(), fs::read_to_string(path_of(name)).ok()?.trim().to_owned()));
-    CHANGED_BY_KUBELET.into_iter().filter_map(read).collect()
+    CHANGED.into_iter().filter_map(read).collect()
 }
 
 /// Writes back those that differ; returns what was changed.
@@ -45,7 +49,7 @@ pub(crate) fn restore(saved: &BTreeMap<String, String>) -> Result<Vec<String>> {
     Ok(restored)
 }
 
-/// Sets a value that belongs to the calling thread's network namespace.
+/// Sets a value: of the machine, or of the calling thread's network namespace where it belongs to one.
 pub(crate) fn set(name: &str, value: &str) -> Result<()> {
     let path = path_of(name);
     fs::write(&path, value).doing(|| format!("writing {value} to {}", path.display()))

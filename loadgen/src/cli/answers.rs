@@ -1,12 +1,15 @@
 //! From runs to the answers of the lab's questions.
 
+use std::path::Path;
+
 use super::args::AnswersArgs;
 use super::exit::Failure;
 use super::output;
 use crate::correlate::correlate;
 use crate::raw::read::read_run;
-use crate::raw::write::write_json;
+use crate::raw::write::{write_json, write_text};
 use crate::report::answers;
+use crate::report::html::overview;
 
 /// `loadgen answers DIR...`.
 pub fn answers(args: &AnswersArgs) -> Result<u8, Failure> {
@@ -24,6 +27,19 @@ pub fn answers(args: &AnswersArgs) -> Result<u8, Failure> {
         write_json(&file, step).map_err(Failure::tool)?;
         eprintln!("· {}", file.display());
     }
+    let links = args.dirs.iter().map(|dir| link(&args.out, dir));
+    let page = overview(&answers, &links.zip(&reports).collect::<Vec<_>>()).map_err(Failure::tool)?;
+    let file = args.out.join("report.html");
+    write_text(&file, &page).map_err(Failure::tool)?;
+    eprintln!("· {}", file.display());
     output::write(&answers::text(&answers, output::style()))?;
     Ok(0)
+}
+
+/// Where the page of a run is, seen from the folder of the answers.
+fn link(out: &Path, dir: &Path) -> String {
+    let page = dir.join("report.html");
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (from, to) = (whole(out), whole(&page));
+    to.strip_prefix(&from).unwrap_or(&to).to_string_lossy().into_owned()
 }

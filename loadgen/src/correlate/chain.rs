@@ -3,7 +3,7 @@
 use observer::record::{Hop, NatSource, Outcome};
 
 use super::clock::ms_between;
-use super::cluster::PodAt;
+use super::cluster::{PodAt, PodLife};
 use super::context::Context;
 use crate::report::schema::ChainStep;
 
@@ -61,12 +61,20 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
     moments
 }
 
+/// When the pod's end began: our own request, else the first sign of it, be it in the watch or in the kernel, which is
+/// often the earlier witness. `None`: it was not deleted.
+pub fn start_ns(life: &PodLife<'_>, moments: &KernelMoments) -> Option<u64> {
+    let shown_ns = life.deletion_ns()?;
+    if life.deletion_requested_ns.is_some() {
+        return Some(shown_ns);
+    }
+    [moments.listener_gone_ns, moments.address_gone_ns].into_iter().flatten().chain([shown_ns]).min()
+}
+
 /// The chain of one pod. Empty: it was not deleted.
 pub fn chain(ctx: &Context<'_, '_>, pod: PodAt, moments: &KernelMoments) -> Vec<ChainStep> {
     let life = ctx.cluster.pod(pod);
-    if life.deletion_ns().is_none() {
-        return Vec::new();
-    }
+    let Some(start_ns) = start_ns(life, moments) else { return Vec::new() };
     let steps = [
         ("deletion_requested", life.deletion_requested_ns, "action"),
         ("terminating_seen", life.terminating_ns, "kubernetes"),
@@ -77,13 +85,12 @@ pub fn chain(ctx: &Context<'_, '_>, pod: PodAt, moments: &KernelMoments) -> Vec<
         ("last_byte", moments.last_byte_ns, "kernel"),
         ("pod_gone", life.gone_ns, "kubernetes"),
     ];
-    let start_ns = life.deletion_ns();
     steps
         .into_iter()
         .map(|(step, at_ns, source)| ChainStep {
             step: step.to_owned(),
             at_ns,
-            after_ms: start_ns.zip(at_ns).map(|(start_ns, at_ns)| ms_between(start_ns, at_ns)),
+            after_ms: at_ns.map(|at_ns| ms_between(start_ns, at_ns)),
             source: source.to_owned(),
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Every failed request with its cause, and the deletions that explain them.
 
 use super::cause::{Decision, decide};
-use super::chain::{KernelMoments, chain};
+use super::chain::{KernelMoments, chain, start_ns};
 use super::clock::ms_between;
 use super::cluster::{PodAt, Role};
 use super::context::Context;
@@ -27,7 +27,7 @@ pub fn failures(ctx: &Context<'_, '_>, moments: &[KernelMoments]) -> Vec<Failed>
 fn failure(ctx: &Context<'_, '_>, request: u32, decision: Decision, moments: &[KernelMoments]) -> Failed {
     let client = ctx.client[request as usize];
     let life = decision.pod.map(|pod| ctx.cluster.pod(pod));
-    let deletion_ns = life.and_then(super::cluster::PodLife::deletion_ns);
+    let deletion_ns = decision.pod.and_then(|pod| start_ns(ctx.cluster.pod(pod), &moments[pod as usize]));
     let failure = Failure {
         trace_id: client.trace_id.clone(),
         seq: client.seq,
@@ -62,7 +62,7 @@ pub fn deletions(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Fai
         .iter()
         .enumerate()
         .filter(|(_, life)| life.role.is_some())
-        .filter_map(|(at, life)| Some((life.deletion_ns()?, at as PodAt)))
+        .filter_map(|(at, life)| Some((start_ns(life, &moments[at])?, at as PodAt)))
         .filter(|(ns, at)| in_run(*ns, *at))
         .collect();
     deleted.sort_unstable();

@@ -77,12 +77,18 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
         }
         Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "the gateway did not read it sooner".to_owned()),
         Stretch::QueuedAtPod | Stretch::Pod => {
-            if let Some(us) = throttled_us(ctx, request) {
-                return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {us} µs at that time"));
+            let throttled = throttled(ctx, request);
+            if let Some(proven_us) = throttled.and_then(|throttled| throttled.within_us(ns / 1_000)) {
+                let why = format!("{name}'s CPU limit stopped it for at least {proven_us} µs of that time");
+                return (SlowCause::CpuThrottled, why);
             }
+            let beside = throttled.filter(|throttled| throttled.us > 0).map_or(String::new(), |throttled| {
+                let (us, s) = (throttled.us, throttled.window_us as f64 / 1e6);
+                format!("; its CPU limit stopped it for {us} µs of the {s:.1} s around, which may be the reason")
+            });
             match stretch {
-                Stretch::QueuedAtPod => (SlowCause::QueuedAtPod, format!("{name} did not read it sooner")),
-                _ => (SlowCause::SlowPod, format!("{name} took that long to answer")),
+                Stretch::QueuedAtPod => (SlowCause::QueuedAtPod, format!("{name} did not read it sooner{beside}")),
+                _ => (SlowCause::SlowPod, format!("{name} took that long to answer{beside}")),
             }
         }
         other => (SlowCause::Unknown, format!("nothing that was measured explains the time in {}", other.name())),
@@ -98,12 +104,41 @@ fn syn_repeated(ctx: &Context<'_, '_>, request: u32, ns: u64) -> bool {
         && created_ns.zip(opened_ns).is_some_and(|(created, opened)| opened.saturating_sub(created) >= SYN_TIMEOUT_NS)
 }
 
-/// Throttled time of the pod between the readings around the request.
-fn throttled_us(ctx: &Context<'_, '_>, request: u32) -> Option<u64> {
+/// How long a pod was throttled between the two readings around a request.
+#[derive(Clone, Copy)]
+struct Throttled {
+    us: u64,
+    window_us: u64,
+}
+
+impl Throttled {
+    /// What of it must have fallen into a part of the window: whatever the rest of the window cannot hold.
+    /// `None`: nothing is proven.
+    fn within_us(self, part_us: u64) -> Option<u64> {
+        let rest_us = self.window_us.saturating_sub(part_us);
+        self.us.checked_sub(rest_us).filter(|us| *us > 0).map(|us| us.min(part_us))
+    }
+}
+
+fn throttled(ctx: &Context<'_, '_>, request: u32) -> Option<Throttled> {
     let attempt = ctx.join.decisive(request)?;
     let life = ctx.cluster.pod(attempt.pod?);
     let end_ns = ctx.client[request as usize].end_ns;
-    let before = life.throttled_us.iter().rev().find(|(ns, _)| *ns <= attempt.start_ns)?.1;
-    let after = life.throttled_us.iter().find(|(ns, _)| *ns >= end_ns)?.1;
-    after.checked_sub(before).filter(|us| *us > 0)
+    let (before_ns, before_us) = life.throttled_us.iter().rev().find(|(ns, _)| *ns <= attempt.start_ns)?;
+    let (after_ns, after_us) = life.throttled_us.iter().find(|(ns, _)| *ns >= end_ns)?;
+    Some(Throttled { us: after_us.checked_sub(*before_us)?, window_us: (after_ns - before_ns) / 1_000 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Throttled;
+
+    #[test]
+    fn throttling_is_only_claimed_where_the_rest_of_the_window_cannot_hold_it() {
+        let throttled = Throttled { us: 900, window_us: 1_000 };
+        assert_eq!(throttled.within_us(300), Some(200));
+        assert_eq!(throttled.within_us(1_000), Some(900));
+        assert_eq!(throttled.within_us(100), None);
+        assert_eq!(Throttled { us: 0, window_us: 10 }.within_us(10), None);
+    }
 }

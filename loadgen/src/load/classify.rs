@@ -30,6 +30,7 @@ fn connect_kind(error: &reqwest::Error) -> ClientErrorKind {
     match io_kind(error) {
         Some(io::ErrorKind::ConnectionRefused) => ClientErrorKind::ConnectRefused,
         Some(io::ErrorKind::TimedOut) => ClientErrorKind::ConnectTimeout,
+        Some(io::ErrorKind::AddrNotAvailable) => ClientErrorKind::NoSourcePort,
         // The client's own connect timeout is no socket error.
         _ if error.is_timeout() => ClientErrorKind::ConnectTimeout,
         _ => ClientErrorKind::ConnectOther,

@@ -11,6 +11,7 @@ pub mod exchange;
 mod quiet;
 pub mod recorder;
 pub mod schedule;
+pub mod source_ports;
 pub mod stop;
 pub mod tickets;
 pub mod timer;

@@ -57,6 +57,8 @@ pub enum ClientErrorKind {
     ConnectRefused,
     /// No answer to the connection attempt within the client's connect timeout.
     ConnectTimeout,
+    /// The client had no free source port: the attempt never left its machine.
+    NoSourcePort,
     /// Another failure to connect (no route, name not found).
     ConnectOther,
     /// The connection was reset before the answer was complete.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use loadgen::load::client::ClientSettings;
@@ -87,8 +88,9 @@ async fn each_ticket_is_sent_once_with_its_own_trace_id() {
         assert_eq!((request.pod_name.as_deref(), request.version.as_deref()), (Some("pod-a"), Some("v1")));
         assert_eq!(request.body_bytes, 5);
     }
-    let locals: HashSet<_> = run.requests.iter().map(|request| request.local.unwrap()).collect();
-    assert_eq!(locals.len(), 400, "a connection for each request");
+    assert!(run.requests.iter().all(|request| request.local.is_some()));
+    // Counted where they arrive: a source port may come back within a second or two.
+    assert_eq!(server.accepted.load(Ordering::Relaxed), 400, "a connection for each request");
     let late = percentile(run.requests.iter().map(|r| r.sent_ns - r.due_ns).collect(), 0.5);
     // Loose: the machine may be busy. The runtime's own timer would give 0.5 ms on an idle one.
     assert!(late < Duration::from_millis(5), "median lateness {late:?}");

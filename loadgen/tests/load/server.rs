@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub enum Behaviour {
 pub struct Server {
     pub address: SocketAddr,
     pub seen: Arc<Mutex<HashMap<String, u32>>>,
+    /// Connections accepted.
+    pub accepted: Arc<AtomicU32>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -45,13 +48,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(HashMap::new()));
-        let (map, first) = (Arc::clone(&seen), Arc::new(Mutex::new(None)));
+        let accepted = Arc::new(AtomicU32::new(0));
+        let (map, first, count) = (Arc::clone(&seen), Arc::new(Mutex::new(None)), Arc::clone(&accepted));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, behaviour, Arc::clone(&map), Arc::clone(&first)));
             }
         });
-        Self { address, seen, task }
+        Self { address, seen, accepted, task }
     }
 }
 

@@ -12,6 +12,7 @@ use aya_ebpf::{
     macros::sock_ops,
     programs::SockOpsContext,
 };
+use aya_log_ebpf::warn;
 use observer_ebpf::wire::{Counter, Header, Kind, Open};
 
 use crate::{
@@ -30,25 +31,29 @@ pub fn pw_sock_ops(ctx: SockOpsContext) -> u32 {
         _ => return 1,
     };
     // SAFETY: the context is the program's own.
-    unsafe { opened(ctx.ops, kind) };
+    if unsafe { opened(ctx.ops, kind) }.is_none() {
+        // Counted already. A connection that is not followed is worth a word; nothing is logged on the usual path.
+        warn!(&ctx, "no memory to follow a connection of port {}", ctx.local_port());
+    }
     1
 }
 
+/// `None`: there was no memory to follow the connection.
 #[inline(always)]
-unsafe fn opened(ops: *mut bpf_sock_ops, kind: u32) {
+unsafe fn opened(ops: *mut bpf_sock_ops, kind: u32) -> Option<()> {
     // SAFETY: fields of the context and helpers that the verifier allows here.
     unsafe {
         if !is_watched((*ops).local_port) && !is_watched(u32::from_be((*ops).remote_port)) {
-            return;
+            return Some(());
         }
         let at_ns = bpf_ktime_get_ns();
         let sk = (*ops).__bindgen_anon_2.sk;
         if sk.is_null() {
-            return;
+            return Some(());
         }
         let socket = make_socket(sk.cast());
         if socket.is_null() {
-            return;
+            return None;
         }
         let cookie = bpf_get_socket_cookie(ops.cast());
         let tuple = tuples::of_sock_ops(ops);
@@ -86,6 +91,7 @@ unsafe fn opened(ops: *mut bpf_sock_ops, kind: u32) {
             seq_out,
         });
     }
+    Some(())
 }
 
 /// Thread (low half) and process (high half) that called `connect()`. 0: unknown.

@@ -11,7 +11,7 @@ use aya::{
     maps::{Array, MapData, MapError, PerCpuArray, RingBuf},
 };
 
-use super::{Counters, Drained, Event, OBJECT, cost::Meter, features, ports::Ports, programs, ring};
+use super::{Counters, Drained, Event, OBJECT, cost::Meter, features, log::ProgramLog, ports::Ports, programs, ring};
 use crate::api::{Cost, ProgramStatus};
 
 /// Records handed on by one [`Kernel::drain`] at most.
@@ -84,6 +84,7 @@ pub struct Kernel {
     events: RingBuf<MapData>,
     counters: PerCpuArray<MapData, u64>,
     ports: Ports,
+    log: ProgramLog,
     /// Why a program is not attached; in the order of the table.
     problems: Vec<Option<String>>,
     meter: Meter,
@@ -105,6 +106,8 @@ impl Kernel {
         let counters = PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?)?;
         let ports = Ports::new(Array::try_from(take(&mut ebpf, "PORTS")?)?);
 
+        let log = ProgramLog::of(&mut ebpf);
+
         let mut problems = Vec::new();
         for spec in programs::TABLE {
             let problem = programs::attach(&mut ebpf, spec, &btf, &cgroup).err().map(|error| said(&error));
@@ -118,7 +121,7 @@ impl Kernel {
             }
             problems.push(problem);
         }
-        Ok(Self { ebpf, events, counters, ports, problems, meter: Meter::start(options.measure_cost) })
+        Ok(Self { ebpf, events, counters, ports, log, problems, meter: Meter::start(options.measure_cost) })
     }
 
     /// Replaces the set of watched ports. A connection that exists already on a new port is followed from its next message
@@ -130,6 +133,7 @@ impl Kernel {
     /// Hands on what waits in the ring buffer, in causal order. Never blocks: call it by a timer (10–20 ms), or when the
     /// file descriptor is readable, which it becomes once a quarter of the ring is full.
     pub fn drain(&mut self, each: impl FnMut(&Event<'_>)) -> Drained {
+        self.log.flush();
         ring::drain(&mut self.events, DRAIN_MOST, each)
     }
 

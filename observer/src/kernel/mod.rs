@@ -4,6 +4,7 @@ mod btf;
 mod cost;
 mod features;
 mod load;
+mod log;
 mod loss;
 mod ports;
 mod probe;

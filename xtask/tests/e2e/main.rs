@@ -61,13 +61,7 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
             let bench = bench.cloned();
             Trial::test(name, move || {
                 let bench = bench.ok_or("no cluster")?;
-                // The machine is shared and timing is part of what is tested: one failure is said aloud, two are a failure.
-                let first = match test(&bench) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => format!("{error:#}"),
-                };
-                eprintln!("FLAKY {name}: {first}\n  once more");
-                test(&bench).map_err(|second| format!("twice: {first}\nthen: {second:#}").into())
+                test(&bench).map_err(|error| format!("{error:#}").into())
             })
         })
         .collect()

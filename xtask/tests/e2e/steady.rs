@@ -4,15 +4,14 @@ use anyhow::{Result, ensure};
 
 use crate::{bench::Bench, witness::assert_nginx_agrees};
 
-/// The rate is one that the client's source ports bear: each stays in `TIME_WAIT` for a minute after its connection.
 /// Every request is seen at the gateway and at a pod, with the right pod, and the price of watching is printed.
 pub fn every_request_at_both_hops(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-no-hook")?;
-    let run = bench.experiment("steady", &["steady", "--rate", "500", "--duration", "10s"])?;
+    let run = bench.experiment("steady", &["steady", "--rate", "1000", "--duration", "60s"])?;
     run.assert_closed()?;
     assert_nginx_agrees(bench, &run)?;
     let sent = run.number("/ledger/sent")?;
-    ensure!(sent == 5_000, "{sent} requests instead of 5,000");
+    ensure!(sent == 60_000, "{sent} requests instead of 60,000");
     ensure!(run.failed()? == 0, "{} failed: {}", run.failed()?, run.report["ledger"]);
     for path in ["/completeness/requests_seen_at_gateway", "/completeness/requests_seen_at_pod"] {
         ensure!(run.number(path)? == sent, "{path} is {}, sent {sent}", run.number(path)?);

@@ -35,6 +35,9 @@ pub(super) fn prepare(
     journal.root_controllers = hierarchies.handed_on_by_root();
     mount_tracefs(journal, context)?;
     hierarchies.create(&node.system_cgroup())?;
+    if sysctl::exists(sysctl::BPF_STATS) {
+        sysctl::set(sysctl::BPF_STATS, "1")?;
+    }
     network::create(node, &layout.root)?;
     steps.say(format!("network namespaces {} and {} joined", node.name(), crate::CLIENT_NAMESPACE));
     Ok(())

@@ -30,6 +30,7 @@ pub fn in_words(kind: ClientErrorKind) -> &'static str {
     match kind {
         ClientErrorKind::ConnectRefused => "connection refused",
         ClientErrorKind::ConnectTimeout => "no answer to the connection attempt",
+        ClientErrorKind::NoSourcePort => "no free source port on the client",
         ClientErrorKind::ConnectOther => "could not connect",
         ClientErrorKind::Reset => "connection reset",
         ClientErrorKind::ClosedEarly => "connection closed before the answer was complete",
@@ -45,6 +46,9 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
         facts.missing(ctx, request, "the client's own record says neither what was answered nor what failed");
         return Decision::new(Cause::Unknown, facts);
     };
+    if kind == ClientErrorKind::NoSourcePort {
+        return Decision::new(Cause::ClientOutOfPorts, facts);
+    }
     if let Some(decision) = gateway_ending(ctx, request, &mut facts) {
         return Decision { facts, ..decision };
     }

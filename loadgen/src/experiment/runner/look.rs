@@ -14,7 +14,8 @@ use crate::cluster::restore::leftovers::boot_id;
 use crate::cluster::restore::{journal, leftovers, undo};
 use crate::cluster::{Cluster, Timeline};
 use crate::experiment::{Experiment, ExperimentError, Narrator, Setup, last_run};
-use crate::load::realtime_ns;
+use crate::load::source_ports::SourcePorts;
+use crate::load::{Plan, realtime_ns};
 
 /// What was learnt of the cluster before anything was done.
 pub struct Ready {
@@ -63,6 +64,7 @@ pub async fn look<E: Experiment>(experiment: &E, setup: &Setup, narrator: &dyn N
         narrator.warn(&warning);
         warnings.push(warning);
     }
+    source_ports(experiment, setup, narrator, &mut warnings)?;
     gateway::wait_for_answer(&url, setup.patience).await?;
     let journal_dir = journal::default_dir()?;
     clean_leftovers(&cluster, &journal_dir, narrator, &mut warnings).await?;
@@ -78,6 +80,36 @@ pub async fn look<E: Experiment>(experiment: &E, setup: &Setup, narrator: &dyn N
     }
     let agents = found.agents.map(|agents| agents.running).unwrap_or_default();
     Ok(Ready { cluster, url, agents, journal_dir, warnings })
+}
+
+/// A load that runs out of source ports measures its own machine. How long an experiment takes is not known before:
+/// there it can only be a warning.
+fn source_ports<E: Experiment>(
+    experiment: &E,
+    setup: &Setup,
+    narrator: &dyn Narrator,
+    warnings: &mut Vec<String>,
+) -> Result<(), RunError> {
+    if setup.client.keep_alive {
+        return Ok(());
+    }
+    let (plan, ports) = (Plan::new(&setup.schedule)?, SourcePorts::read());
+    let Some((ports, missing)) = ports.and_then(|ports| Some((ports, ports.missing(&plan)?))) else { return Ok(()) };
+    let what = format!(
+        "a connection per request at this rate uses {} source ports within a minute; this machine has {}",
+        ports.count + missing,
+        ports.count
+    );
+    let fix = "`sysctl -w net.ipv4.tcp_tw_reuse=1` on this machine, a lower --rate, a shorter run, or --keep-alive";
+    let mut report = preflight::Report::default();
+    if experiment.at_most().is_none() {
+        report.error(what, fix);
+    } else {
+        warnings.push(what.clone());
+        report.warn(what, fix);
+    }
+    report.findings.iter().for_each(|finding| narrator.warn(&finding.to_string()));
+    if report.worst() == Level::Error { Err(RunError::Preflight(1)) } else { Ok(()) }
 }
 
 /// Puts back what runs that crashed have left changed in this cluster.

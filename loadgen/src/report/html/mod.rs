@@ -3,6 +3,7 @@
 mod chain;
 mod format;
 mod life;
+mod overview;
 mod ranges;
 mod scale;
 
@@ -14,6 +15,7 @@ use super::Hook;
 use super::schema::{Cause, Failure, Report, Verdict};
 use chain::ChainChart;
 use life::LifeChart;
+pub use overview::overview;
 use ranges::RangeChart;
 
 /// Failures that are shown with their evidence; all are in `report.json`.

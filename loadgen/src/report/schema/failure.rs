@@ -32,6 +32,8 @@ pub enum Cause {
     ClientTimeout,
     /// Packets were lost between two ends that were both alive.
     NetworkLoss,
+    /// The load generator's own machine had no free source port: nothing was sent.
+    ClientOutOfPorts,
     /// The answer was an error of the request itself (4xx).
     RequestError,
     /// None of the above is proven.
@@ -83,7 +85,8 @@ pub struct Failure {
     pub gateway_pod: Option<String>,
     /// How the decisive attempt was joined. `null`: no attempt was needed or found.
     pub joined_by: Option<JoinedBy>,
-    /// Milliseconds from the first step of `chain` (the deletion request, else the first sign of it) to the attempt.
+    /// Milliseconds from the first step of `chain` in time (the deletion request, else the first sign of it, in the watch or
+    /// in the kernel) to the attempt.
     pub after_deletion_ms: Option<f64>,
     /// What proves it, in order of time.
     pub evidence: Vec<Evidence>,

@@ -18,6 +18,7 @@ impl Cause {
             Self::PodTooSlow => "pod_too_slow",
             Self::ClientTimeout => "client_timeout",
             Self::NetworkLoss => "network_loss",
+            Self::ClientOutOfPorts => "client_out_of_ports",
             Self::RequestError => "request_error",
             Self::Unknown => "unknown",
         }
@@ -38,6 +39,7 @@ impl Cause {
             Self::PodTooSlow => "given up by the gateway because the pod was too slow",
             Self::ClientTimeout => "given up by the client",
             Self::NetworkLoss => "lost on the network between two ends that were alive",
+            Self::ClientOutOfPorts => "never sent, because the client's machine had no free source port",
             Self::RequestError => "refused because of the request itself (4xx)",
             Self::Unknown => "without a proven cause",
         }

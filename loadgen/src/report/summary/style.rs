@@ -83,9 +83,28 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// A pod's name without the hash of its template, which tells a reader of a table nothing: `ml-inference-…-x7k2p`.
+/// The table of pods has the whole names.
+pub fn short(name: &str) -> String {
+    let mut parts = name.rsplitn(3, '-');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(own), Some(hash), Some(rest)) if own.len() == 5 && (8..=10).contains(&hash.len()) => {
+            escape(&format!("{rest}-…-{own}"))
+        }
+        _ => escape(name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_hash_of_a_deployments_pod_is_left_out() {
+        assert_eq!(short("ml-inference-6c9f7d8b59-x7k2p"), "ml-inference-…-x7k2p");
+        assert_eq!(short("database-0"), "database-0");
+        assert_eq!(short("pod/ml-inference-6c9f7d8b59-x7k2p"), "pod/ml-inference-…-x7k2p");
+    }
 
     #[test]
     fn control_characters_do_not_pass() {

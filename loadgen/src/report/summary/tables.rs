@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::style::{Style, escape, lines};
+use super::style::{Style, escape, lines, short};
 use crate::report::schema::{Cause, ChainStep, Failure, Latency, Report};
 
 /// Entries of the time line that are shown; all are in `report.json`.
@@ -40,7 +40,7 @@ fn counted<'a>(values: impl Iterator<Item = &'a str>) -> String {
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(value, n)| (std::cmp::Reverse(*n), *value));
-    let words: Vec<String> = counts.iter().map(|(value, n)| format!("{} × {n}", escape(value))).collect();
+    let words: Vec<String> = counts.iter().map(|(value, n)| format!("{} × {n}", short(value))).collect();
     words.join(", ")
 }
 
@@ -115,7 +115,7 @@ pub fn ends(report: &Report, style: Style) -> String {
         };
         let begins = deletion.chain.iter().find(|step| step.at_ns.is_some()).map_or("–", ChainStep::in_short);
         table.add_row([
-            escape(&deletion.pod),
+            short(&deletion.pod),
             begins.to_owned(),
             after("terminating_seen"),
             after("endpoint_removed"),
@@ -181,7 +181,7 @@ pub fn slow(report: &Report, style: Style) -> String {
             format!("#{}", slow.seq),
             us(Some(slow.latency_us)),
             slow.cause.name().to_owned(),
-            escape(slow.pod.as_deref().unwrap_or("unknown")),
+            short(slow.pod.as_deref().unwrap_or("unknown")),
             escape(&slow.explanation),
         ]);
     }
@@ -192,11 +192,14 @@ pub fn timeline(report: &Report, style: Style) -> String {
     if report.timeline.is_empty() {
         return String::new();
     }
-    // States that were there before the run are no changes.
-    let shown = report.timeline.iter().filter(|item| item.after_start_ms >= 0.0 || item.source == "action");
+    // States that were there before the run are no changes, and an event of type Normal says in other words what the
+    // objects themselves show.
+    let in_run = report.timeline.iter().filter(|item| item.after_start_ms >= 0.0 || item.source == "action");
+    let (normal, shown): (Vec<_>, Vec<_>) =
+        in_run.partition(|item| item.fields.get("type").is_some_and(|kind| kind == "Normal"));
     let mut table = style.table(&["time line", "what", "object", "details"]);
     let mut left_out = 0;
-    for (row, item) in shown.enumerate() {
+    for (row, item) in shown.into_iter().enumerate() {
         if row >= TIMELINE_ROWS {
             left_out += 1;
             continue;
@@ -205,13 +208,14 @@ pub fn timeline(report: &Report, style: Style) -> String {
         table.add_row([
             format!("{:+.3} s", item.after_start_ms / 1_000.0),
             escape(&item.kind) + &count,
-            escape(&item.object),
+            short(&item.object),
             escape(&item.what),
         ]);
     }
     let mut out = lines(&table);
-    if left_out > 0 {
-        out += &style.paragraph("  … ", &format!("and {left_out} more in report.json"));
+    if left_out > 0 || !normal.is_empty() {
+        let more = format!("and {left_out} more, and {} events of type Normal, in report.json", normal.len());
+        out += &style.paragraph("  … ", &more);
     }
     out
 }

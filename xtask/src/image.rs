@@ -1,15 +1,15 @@
 //! `cargo xtask image`: static binaries, and the archives of images made of them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use podwitness_images::recipes::{self, Release};
 use podwitness_images::{Archive, Image, names, write};
 
-use crate::run::{capture, cargo, root, run as run_command};
+use crate::run::root;
 use crate::setup::Tools;
+use crate::static_build;
 
 /// Which images to make, and where to.
 #[derive(Args, Clone, Debug)]
@@ -63,7 +63,7 @@ pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
     if wants(Which::Observer) {
         binaries.push("observer");
     }
-    let built = if binaries.is_empty() { PathBuf::new() } else { build_static(&binaries, &tools)? };
+    let built = if binaries.is_empty() { PathBuf::new() } else { static_build::build(&binaries, &tools)? };
 
     let mut images: Vec<Image> = Vec::new();
     if wants(Which::Pause) {
@@ -98,68 +98,7 @@ pub fn default_folder() -> PathBuf {
     target_folder().join("images")
 }
 
-fn target_folder() -> PathBuf {
+/// Where cargo builds.
+pub fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
-
-/// Dependencies whose speed no request ever waits for: talking to the API server, reading the command line. Optimising them fully
-/// takes minutes of a first build.
-const COLD: &[&str] = &[
-    "aws-lc-sys",
-    "clap_builder",
-    "jiff",
-    "jsonpath-rust",
-    "k8s-openapi",
-    "kube-client",
-    "regex-automata",
-    "rustls",
-    "serde-saphyr",
-];
-
-/// Builds binaries with the C library inside; returns their folder.
-///
-/// A target folder of its own: flags are part of what cargo compares, and two sets of them in one folder would build everything anew
-/// at each change of hands.
-fn build_static(binaries: &[&str], tools: &Tools) -> Result<PathBuf> {
-    let triple = host_triple()?;
-    let folder = target_folder().join("images-build");
-    // Where the sources of dependencies are is part of a binary's panic messages; it must not be part of its digest.
-    let home = cargo_home();
-    let flags = format!(r#"["-Ctarget-feature=+crt-static","--remap-path-prefix={}=/cargo"]"#, home.display());
-    let mut build = cargo();
-    // The observer's build script looks for bpf-linker.
-    tools.apply(&mut build);
-    build
-        // These would win over the configuration below, and a build script hands them on to what it builds for the kernel.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .args(["build", "--release", "--target", &triple, "--target-dir"])
-        .arg(&folder)
-        .args(["--config", &format!("target.{triple}.rustflags={flags}")])
-        // An image needs no symbols.
-        .args(["--config", "profile.release.debug=false", "--config", r#"profile.release.strip="symbols""#])
-        // Always both packages, so that their dependencies get the same features whichever binary is asked for.
-        .args(["-p", "inference", "-p", "observer"]);
-    for dependency in COLD {
-        build.args(["--config", &format!("profile.release.package.{dependency}.opt-level=1")]);
-    }
-    for binary in binaries {
-        build.args(["--bin", binary]);
-    }
-    run_command(&mut build).context("cannot build the static binaries")?;
-    Ok(folder.join(triple).join("release"))
-}
-
-/// Where cargo keeps the sources of dependencies.
-fn cargo_home() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cargo");
-    std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
-}
-
-/// The triple of this machine's own toolchain.
-fn host_triple() -> Result<String> {
-    let version = capture(Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let Some(host) = host else { bail!("`rustc -vV` does not say which machine it is for:\n{version}") };
-    if host.contains("linux") { Ok(host.to_owned()) } else { bail!("images can be made on Linux only, this is {host}") }
 }

@@ -8,4 +8,5 @@ pub mod image;
 pub mod lab;
 pub mod run;
 pub mod setup;
+pub mod static_build;
 pub mod test;

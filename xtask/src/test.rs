@@ -6,10 +6,9 @@ use podwitness_cluster::binaries;
 
 use crate::{
     cluster::archives,
-    demo::build_loadgen,
     image,
     run::{Steps, cargo, run},
-    setup,
+    setup, static_build,
 };
 
 /// Names the folder of image archives to the end-to-end tests; without it they say that they were skipped.
@@ -33,7 +32,7 @@ pub fn test(args: &TestArgs) -> Result<()> {
     steps.next("Kubernetes from source, once", "6 min once, then nothing");
     binaries::ensure(false)?;
     steps.next("load generator, observer and images", "6 min once, then 5 s");
-    let loadgen = build_loadgen()?;
+    let loadgen = static_build::loadgen()?;
     archives(&[image::Which::All])?;
 
     steps.next("unit and integration tests", "6 min the first time");

@@ -20,7 +20,7 @@ use crate::{
     cluster::archives,
     image,
     run::{Steps, root, run},
-    setup,
+    setup, static_build,
 };
 use place::Place;
 
@@ -64,7 +64,7 @@ pub fn demo(args: &DemoArgs) -> Result<()> {
     }
 
     steps.next("load generator, observer and images", "6 min once, then 5 s");
-    let loadgen = build_loadgen()?;
+    let loadgen = static_build::loadgen()?;
     let images = archives(&[image::Which::All])?;
 
     steps.next("a cluster with the lab and the observer", "25 s");
@@ -94,15 +94,6 @@ pub fn demo(args: &DemoArgs) -> Result<()> {
     drop(place);
     eprintln!("\nreports: {}/*/report.html, answers: {}/q8.json and q10.json", out.display(), out.display());
     Ok(())
-}
-
-/// The load generator, optimised: it shares two cores with all it measures.
-pub fn build_loadgen() -> Result<PathBuf> {
-    run(crate::run::cargo().args(["build", "--release", "-p", "loadgen"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let binary = target.join("release/loadgen");
-    ensure!(binary.is_file(), "cargo built no {}", binary.display());
-    Ok(binary)
 }
 
 /// Ctrl-C reaches the running child as well (one process group): it ends in good order, and so do we.

@@ -3,6 +3,8 @@
 //! All tests of a run together raise a false alarm in one of 1 / [`FALSE_ALARM`] runs at most: each of `m` tests gets the
 //! `m`th part (Bonferroni), which holds whatever the tests have to do with each other.
 
+use statrs::distribution::{ChiSquared, ContinuousCDF as _};
+
 use super::choices::{Choices, Level};
 use super::order::{OrderTest, order_test};
 use super::shares::{ShareTest, share_test};
@@ -72,11 +74,22 @@ pub fn least_choices(pods: usize) -> u64 {
     (10 * pods as u64).max(30)
 }
 
-/// The smallest deviation of a pod's share from an equal one that this many choices show in nine of ten runs.
+/// The smallest deviation of one pod's share from an equal one (the others share what is left) that this many choices show
+/// as uneven in nine of ten runs.
 pub fn smallest_difference(pods: usize, choices: u64, p_limit: f64) -> Option<f64> {
+    if pods < 2 || choices == 0 {
+        return None;
+    }
+    let freedom = (pods - 1) as f64;
+    // The share test gives half of its limit to either tail.
+    let critical = ChiSquared::new(freedom).ok()?.inverse_cdf(1.0 - p_limit / 2.0);
+    // The non-central chi-square as a normal distribution: mean ν + λ, variance 2 (ν + 2λ). Settles in a few rounds.
+    let mut strength = critical;
+    for _ in 0..50 {
+        strength = (critical - freedom + normal_quantile(0.9) * (2.0 * freedom + 4.0 * strength).sqrt()).max(0.0);
+    }
     let share = 1.0 / pods as f64;
-    let deviations = normal_quantile(1.0 - p_limit / 2.0) + normal_quantile(0.9);
-    (pods > 1 && choices > 0).then(|| deviations * (share * (1.0 - share) / choices as f64).sqrt())
+    Some((strength * share * (1.0 - share) / choices as f64).sqrt())
 }
 
 /// Decides. `false_alarm`: see [`FALSE_ALARM`].

@@ -34,6 +34,12 @@ pub enum Command {
     /// Roll a Deployment under load, with or without a working preStop hook (Q10.1-10.3).
     #[command(after_help = ROLLOUT_HELP)]
     Rollout(RolloutArgs),
+    /// Which pods get the requests, and who decides that: chance, turns, weights or stickiness (Q4.2, Q8.2).
+    #[command(after_help = super::balance::HELP)]
+    Balance(super::balance::BalanceArgs),
+    /// Make one pod slow under load: what that does to the client, and which policy would help (Q8.3).
+    #[command(name = "slow-pod", after_help = super::slow_pod::HELP)]
+    SlowPod(super::slow_pod::SlowPodArgs),
     /// Make every output of a run again from its raw files.
     Report(ReportArgs),
     /// Answer the lab's questions from any number of runs: q8.json and q10.json.

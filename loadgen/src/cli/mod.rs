@@ -2,6 +2,7 @@
 
 mod answers;
 mod args;
+mod balance;
 mod doctor;
 mod exit;
 mod finish;
@@ -9,6 +10,7 @@ mod output;
 mod progress;
 mod run;
 mod signals;
+mod slow_pod;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,8 @@ fn execute(command: Command) -> Result<u8, Failure> {
         Command::Steady(args) => runtime.block_on(run::steady(&args)),
         Command::PodDelete(args) => runtime.block_on(run::pod_delete(&args)),
         Command::Rollout(args) => runtime.block_on(run::rollout(&args)),
+        Command::Balance(args) => runtime.block_on(balance::balance(&args)),
+        Command::SlowPod(args) => runtime.block_on(slow_pod::slow_pod(&args)),
     };
     // A watch or a forwarded port may still be waiting for the network.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));

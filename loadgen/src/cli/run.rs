@@ -63,7 +63,7 @@ fn deployment(phase: &PhaseArgs, target: &TargetArgs) -> String {
 }
 
 /// An experiment that says itself how long it takes.
-async fn during<E: Experiment>(
+pub async fn during<E: Experiment>(
     experiment: &E,
     load: &LoadArgs,
     target: &TargetArgs,
@@ -73,7 +73,8 @@ async fn during<E: Experiment>(
     perform(experiment, constant(load, length_s), load, target, result).await
 }
 
-fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
+/// One rate for that long.
+pub fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
     let rate_per_s = load.rate;
     if load.poisson {
         Schedule::Poisson { rate_per_s, duration_s, seed: load.seed }
@@ -82,7 +83,8 @@ fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
     }
 }
 
-async fn perform<E: Experiment>(
+/// Runs an experiment and makes its report.
+pub async fn perform<E: Experiment>(
     experiment: &E,
     schedule: Schedule,
     load: &LoadArgs,

@@ -19,9 +19,12 @@ mod limits;
 mod pods;
 mod seen;
 mod slow;
+mod slow_pod;
+mod statistics;
 mod timeline;
 mod verdict;
 mod warnings;
+mod what_if;
 
 use observer::record::{Hop, Record};
 
@@ -64,9 +67,16 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
     let (hops, ways_unmeasured) = hops::hops(ctx);
     let completeness = completeness::completeness(ctx, &failed);
     let pods = pods::pods(ctx, &failed);
+    let (balance, slow_pod) = (balance::balance(ctx), slow_pod::slow_pod(ctx));
     let verdicts = {
         let failures: Vec<_> = failed.iter().map(|failed| &failed.failure).collect();
-        let findings = verdict::Findings { ledger: &ledger, failures: &failures, deletions: &deletions };
+        let findings = verdict::Findings {
+            ledger: &ledger,
+            failures: &failures,
+            deletions: &deletions,
+            balance: balance.as_ref(),
+            slow_pod: slow_pod.as_ref(),
+        };
         verdict::verdicts(ctx, &findings)
     };
     let warnings = warnings::warnings(ctx, &ledger, &completeness, ways_unmeasured);
@@ -78,7 +88,8 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
         environment: run.environment.clone(),
         config: run.config.clone(),
         latency: ledger::latency(ctx.client),
-        balance: balance::balance(ctx),
+        balance,
+        slow_pod,
         slow: slow::slowest(ctx),
         observer_cost: completeness::observer_cost(ctx),
         ledger,

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::{ExperimentError, Narrator};
 use crate::cluster::Target;
 use crate::cluster::act::Actor;
-use crate::cluster::restore::{Change, Journal, undo};
+use crate::cluster::restore::{Change, Journal, slow, undo};
 
 /// What an experiment works with.
 #[derive(Clone)]
@@ -76,6 +76,18 @@ impl Lab {
     /// The agents have closed the run.
     pub async fn closed(&self, run: &Change) -> Result<(), ExperimentError> {
         Ok(self.state.lock().await.journal.retract(run)?)
+    }
+
+    /// Before a change that [`Lab::undo_slow`] or the end of the run puts back.
+    pub async fn record(&self, change: &Change) -> Result<(), ExperimentError> {
+        Ok(self.state.lock().await.journal.record(change.clone())?)
+    }
+
+    /// Makes a slowed pod fast again before the run ends. The sentence says what was done.
+    pub async fn undo_slow(&self, change: &Change) -> Result<String, ExperimentError> {
+        let done = slow::undo(&self.actor, change).await?;
+        self.state.lock().await.journal.retract(change)?;
+        Ok(done)
     }
 
     /// Puts everything back, last change first. What could not be put back is returned, in words, and stays in the

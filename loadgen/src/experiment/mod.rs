@@ -1,5 +1,6 @@
 //! Experiments: what is done to the cluster while the load runs. One file each; [`runner`] is the same for all.
 
+pub mod balance;
 pub mod files;
 pub mod lab;
 pub mod last_run;
@@ -8,6 +9,7 @@ pub mod pod_delete;
 pub mod rollout;
 pub mod runner;
 pub mod setup;
+pub mod slow_pod;
 pub mod steady;
 
 use std::collections::BTreeMap;

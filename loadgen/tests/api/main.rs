@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod slow;
+
 use hyper::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;

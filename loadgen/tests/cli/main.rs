@@ -95,6 +95,11 @@ fn usage_errors_are_2_and_touch_nothing() {
         (&["pod-delete", "--force", "--grace", "5"], "cannot be used with"),
         (&["pod-delete", "--repeat", "0"], "not in 1..=1000"),
         (&["rollout", "--prestop", "nap"], "is no hook"),
+        (&["balance", "--requests", "0"], "1..=10000000"),
+        (&["balance", "--requests", "5", "--duration", "5s"], "cannot be used with"),
+        (&["slow-pod", "--during", "1s"], "the least is 3s"),
+        (&["slow-pod", "--cpu", "1m"], "the least is 10m"),
+        (&["slow-pod", "--delay", "0s"], "one millisecond"),
         (&["no-such-command"], "unrecognized subcommand"),
         (&[], "Usage:"),
     ] {
@@ -138,7 +143,7 @@ fn help_names_every_command_and_exit_code() {
     let output = Command::cargo_bin("loadgen").unwrap().arg("--help").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
-    for word in ["steady", "pod-delete", "rollout", "report", "doctor", "99", "130"] {
+    for word in ["steady", "pod-delete", "rollout", "balance", "slow-pod", "report", "doctor", "99", "130"] {
         assert!(text.contains(word), "{word}");
     }
     let output = Command::cargo_bin("loadgen").unwrap().args(["rollout", "--help"]).output().unwrap();

@@ -26,6 +26,22 @@ const EXPERIMENTS: &[Experiment] = &[
         short: true,
     },
     Experiment {
+        name: "balance",
+        about: "who gets the requests, and who decides that (Q4.2, Q8.2)",
+        overlay: "overlays/local-fast",
+        arguments: &["balance", "--rate", "150", "--duration", "15s"],
+        usually: "20 s",
+        short: true,
+    },
+    Experiment {
+        name: "slow-pod",
+        about: "one pod is slower than the others (Q8.3)",
+        overlay: "overlays/local-fast",
+        arguments: &["slow-pod", "--rate", "150", "--before", "6s", "--during", "12s", "--after", "5s"],
+        usually: "30 s",
+        short: false,
+    },
+    Experiment {
         name: "rollout-as-assigned",
         about: "a rolling update with the assignment's preStop hook (Q10.3)",
         overlay: "overlays/local-fast",

@@ -3,6 +3,7 @@
 //! One cluster serves all of them, one after the other. `cargo xtask test` runs them; alone they say that they were skipped.
 
 mod bad_input;
+mod balance;
 mod bench;
 mod observer;
 mod report;
@@ -51,6 +52,12 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("rollout_with_sleep_and_keepalive_loses_nothing", rollout::with_sleep_and_keepalive),
         ("pod_delete_as_assigned_explains_each_failure", rollout::pod_delete),
         ("pod_delete_with_sleep_loses_nothing", rollout::pod_delete_with_sleep),
+        ("balance_is_chance_and_counts_as_conntrack_does", balance::chance_and_the_counts_of_conntrack),
+        ("balance_names_kept_connections", balance::kept_connections_are_named),
+        ("slow_pod_is_named_and_restored", balance::a_slow_pod_is_named_and_restored),
+        ("slow_pod_by_cpu_is_restored", balance::a_pod_with_less_cpu_is_restored),
+        ("forecasts_agree_with_a_real_balancer", balance::forecasts_against_a_real_balancer),
+        ("ctrl_c_makes_a_slow_pod_fast_again", balance::ctrl_c_makes_the_pod_fast_again),
         ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
         ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
         ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),

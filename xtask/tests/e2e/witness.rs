@@ -32,28 +32,51 @@ impl Conntrack {
     }
 
     /// Stops it and gives the sources of new entries to `address:port` since `since_s` (seconds since 1970), sorted.
-    pub fn stop(mut self, address: &str, port: &str, since_s: f64) -> Result<Vec<SocketAddr>> {
+    pub fn stop(self, address: &str, port: &str, since_s: f64) -> Result<Vec<SocketAddr>> {
+        let mut sources = Vec::new();
+        for line in self.entries(address, port, since_s)? {
+            let source = (field(&line, "src="), field(&line, "sport="));
+            let (Some(host), Some(port)) = source else { bail!("no source: {line}") };
+            sources.push(format!("{host}:{port}").parse()?);
+        }
+        sources.sort_unstable();
+        Ok(sources)
+    }
+
+    /// The same, as the number of new entries for each backend: the source of the reply's tuple.
+    pub fn stop_by_backend(self, address: &str, port: &str, since_s: f64) -> Result<BTreeMap<String, u64>> {
+        let mut backends = BTreeMap::new();
+        for line in self.entries(address, port, since_s)? {
+            let mut sources = line.split_whitespace().filter_map(|word| word.strip_prefix("src="));
+            let Some(backend) = sources.nth(1) else { bail!("no reply tuple: {line}") };
+            *backends.entry(backend.to_owned()).or_insert(0) += 1;
+        }
+        Ok(backends)
+    }
+
+    fn entries(mut self, address: &str, port: &str, since_s: f64) -> Result<Vec<String>> {
         // Asked to end, it writes what it still holds.
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)?;
         self.child.wait()?;
         let text = fs::read_to_string(&self.file)?;
-        let mut sources = Vec::new();
+        let mut lines = Vec::new();
         for line in text.lines() {
             // `[1700000000.123456]  [NEW] tcp 6 120 SYN_SENT src=… dst=… sport=… dport=… [UNREPLIED] src=…`: the original tuple first.
-            let field = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name));
             let time = line.trim_start().strip_prefix('[').and_then(|rest| rest.split(']').next());
             let time: f64 =
                 time.and_then(|text| text.trim().parse().ok()).with_context(|| format!("no time: {line}"))?;
-            if time >= since_s && field("dst=") == Some(address) && field("dport=") == Some(port) {
-                let source = (field("src="), field("sport="));
-                let (Some(host), Some(port)) = source else { bail!("no source: {line}") };
-                sources.push(format!("{host}:{port}").parse()?);
+            if time >= since_s && field(line, "dst=") == Some(address) && field(line, "dport=") == Some(port) {
+                lines.push(line.to_owned());
             }
         }
-        sources.sort_unstable();
-        Ok(sources)
+        Ok(lines)
     }
+}
+
+/// A field's first value.
+fn field<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    line.split_whitespace().find_map(|word| word.strip_prefix(name))
 }
 
 impl Drop for Conntrack {

@@ -51,6 +51,32 @@ pub enum Change {
         /// Namespace of the agents.
         namespace: String,
     },
+    /// The wait of a pod's server before each answer.
+    PodDelay {
+        /// Name.
+        pod: String,
+        /// UID: another pod of that name is left alone.
+        uid: String,
+        /// Port of the server.
+        port: u16,
+        /// Wait of before.
+        delay_ms: u64,
+        /// Its spread of before.
+        jitter_ms: u64,
+    },
+    /// The CPU of a pod's container.
+    PodCpu {
+        /// Name.
+        pod: String,
+        /// UID: another pod of that name is left alone.
+        uid: String,
+        /// Container.
+        container: String,
+        /// `limits.cpu` of before.
+        limit: String,
+        /// `requests.cpu` of before.
+        request: Option<String>,
+    },
 }
 
 /// No journal: nothing is changed without one.

@@ -2,6 +2,7 @@
 
 pub mod journal;
 pub mod leftovers;
+pub mod slow;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
     match change {
         Change::ObserverRun { run_id, namespace } => Ok(drop_run(actor, run_id, namespace).await),
+        Change::PodDelay { .. } | Change::PodCpu { .. } => slow::undo(actor, change).await,
         Change::Template { deployment, uid, template } => {
             let now = match actor.template(deployment).await {
                 Ok(now) => now,

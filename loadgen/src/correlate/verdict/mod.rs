@@ -1,16 +1,18 @@
 //! Answers to the lab's questions, in words, from what was measured.
 
+mod balance;
 mod losses;
 mod pod_deletion;
 mod propagation;
 mod rollout;
+mod slow_pod;
 
 pub use propagation::Propagation;
 
 use super::cluster::Role;
 use super::context::Context;
 use crate::report::Hook;
-use crate::report::schema::{Deletion, Failure, Ledger, Measured, Verdict};
+use crate::report::schema::{Balance, Deletion, Failure, Ledger, Measured, PolicyForecast, SlowPod, Source, Verdict};
 
 /// What a verdict is made from.
 pub struct Findings<'r> {
@@ -20,12 +22,18 @@ pub struct Findings<'r> {
     pub failures: &'r [&'r Failure],
     /// Every pod deleted during the run.
     pub deletions: &'r [Deletion],
+    /// How requests spread.
+    pub balance: Option<&'r Balance>,
+    /// What a slow pod did.
+    pub slow_pod: Option<&'r SlowPod>,
 }
 
 /// The questions that this experiment answers.
 pub fn verdicts(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> {
     match ctx.raw.run.experiment.as_str() {
         "pod-delete" => vec![pod_deletion::q8_1(ctx, findings)],
+        "balance" => vec![balance::q4_2(ctx, findings), balance::q8_2(ctx, findings)],
+        "slow-pod" => vec![slow_pod::q8_3(ctx, findings)],
         "rollout" => {
             vec![rollout::q10_1(ctx, findings), rollout::q10_2(ctx, findings), rollout::q10_3(ctx, findings)]
         }
@@ -48,4 +56,50 @@ fn hook(ctx: &Context<'_, '_>) -> Option<Hook> {
 /// A figure.
 fn measured(name: &str, value: Option<f64>, text: impl Into<String>) -> Measured {
     Measured { name: name.to_owned(), value, text: text.into() }
+}
+
+/// A verdict without a claim yet.
+fn open(question: &str) -> Verdict {
+    Verdict {
+        question: question.to_owned(),
+        claim: None,
+        source: Source::Measured,
+        evidence: Vec::new(),
+        advice: Vec::new(),
+        not_measured: Vec::new(),
+    }
+}
+
+/// Forecasts as figures.
+fn forecast_figures(forecasts: &[PolicyForecast]) -> Vec<Measured> {
+    let figures = forecasts.iter().flat_map(|forecast| {
+        let (policy, p50, p99) = (&forecast.policy, forecast.p50_us, forecast.p99_us);
+        [
+            measured(
+                &format!("computed_{policy}_p50_us"),
+                Some(p50 as f64),
+                format!("computed: {policy} gives p50 {}", ms(p50 as f64)),
+            ),
+            measured(
+                &format!("computed_{policy}_p99_us"),
+                Some(p99 as f64),
+                format!("computed: {policy} gives p99 {}", ms(p99 as f64)),
+            ),
+        ]
+    });
+    figures.collect()
+}
+
+/// "round_robin 12.3 / 210 ms": every policy with its computed p50 and p99.
+fn forecast_words(forecasts: &[PolicyForecast]) -> String {
+    let one = |forecast: &PolicyForecast| {
+        format!("{} {} / {}", forecast.policy, ms(forecast.p50_us as f64), ms(forecast.p99_us as f64))
+    };
+    forecasts.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Microseconds as milliseconds, in words.
+fn ms(us: f64) -> String {
+    let ms = us / 1e3;
+    if ms.abs() < 100.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
 }

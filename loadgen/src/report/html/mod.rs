@@ -1,5 +1,6 @@
 //! The report as one HTML file: no script, no network, readable in light and dark and on paper, a table beside each chart.
 
+mod balance;
 mod chain;
 mod format;
 mod life;
@@ -36,6 +37,7 @@ struct Page<'r> {
     chains: Vec<ChainChart<'r>>,
     hops: RangeChart,
     pods: RangeChart,
+    tables: Vec<balance::PlainTable>,
     failures: &'r [Failure],
     failures_left_out: usize,
     timeline_left_out: usize,
@@ -76,6 +78,7 @@ pub fn html(report: &Report) -> Result<String, askama::Error> {
         chains: report.deletions.iter().map(|deletion| ChainChart::new(report, deletion)).collect(),
         hops: RangeChart::hops(report),
         pods: RangeChart::pods(report),
+        tables: balance::tables(report),
         failures: &report.failures[..shown],
         failures_left_out: report.failures.len() - shown,
         timeline_left_out: report.timeline.len().saturating_sub(TIMELINE_SHOWN),

@@ -5,18 +5,22 @@
 //! (V2-deflate, base64) with its percentiles beside it.
 
 mod answers;
+mod balance;
 mod completeness;
 mod failure;
 mod ledger;
 mod pods;
+mod slow_pod;
 mod verdict;
 mod words;
 
 pub use answers::{Answer, AnswerRun, Answers};
+pub use balance::{Balance, BalanceTest, ChoiceEndpoint, ChoiceEvidence, PodShare, PolicyForecast, WhatIfModel};
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
-pub use pods::{Balance, HopReport, PodReport};
+pub use pods::{HopReport, PodReport};
+pub use slow_pod::{Difference, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;
@@ -54,6 +58,9 @@ pub struct Report {
     pub pods: Vec<PodReport>,
     /// How requests and connections spread over the serving pods. `null`: too little data, or no observer.
     pub balance: Option<Balance>,
+    /// What one slow pod did to the rest. `null`: no pod was slowed.
+    #[serde(default)]
+    pub slow_pod: Option<SlowPod>,
     /// Each pod of gateway and upstream that was deleted during the run, with the chain of its end.
     pub deletions: Vec<Deletion>,
     /// Every failed request.

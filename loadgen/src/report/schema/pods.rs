@@ -59,20 +59,3 @@ pub struct PodReport {
     /// First request byte at the pod → last answer byte.
     pub service_time_us: Option<Latency>,
 }
-
-/// How requests spread over the serving pods.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Balance {
-    /// Pods that were ready for the whole run: only these are compared.
-    pub pods_compared: u64,
-    /// Connections counted.
-    pub connections: u64,
-    /// Requests counted.
-    pub requests: u64,
-    /// Chi-square p value of equal shares by connection, both tails (too even is evidence as well).
-    pub p_equal_shares: Option<f64>,
-    /// `random`, `round_robin`, `sticky`, `weighted`, `undecided`.
-    pub pattern: String,
-    /// In words, with figures.
-    pub explanation: String,
-}

@@ -1,5 +1,6 @@
 //! The report as text for a terminal: answers first, then what they stand on.
 
+mod balance;
 mod sections;
 mod style;
 mod tables;
@@ -18,6 +19,8 @@ pub fn summary(report: &Report, style: Style) -> String {
         sections::ledger(report, style),
         tables::causes(report, style),
         tables::pods(report, style),
+        balance::balance(report, style),
+        balance::slow_pod(report, style),
         tables::ends(report, style),
         tables::hops(report, style),
         tables::slow(report, style),

@@ -1,0 +1,121 @@
+//! Choices of a pod, and who made them.
+
+use std::collections::HashMap;
+
+/// Who may be the one that chooses. A balancer with a state of its own (a turn, a count) shows its pattern only in its own
+/// choices: those of several, mixed, look like chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// All choices are one chooser's.
+    Whole,
+    /// Each node chooses by itself, as kube-proxy's rules do.
+    Node,
+    /// Each gateway pod, as a proxy with a list of pods does.
+    GatewayPod,
+    /// Each thread of a gateway pod, as nginx' workers do without a shared zone.
+    GatewayThread,
+    /// Each client's address leads to its own pod, as with session affinity.
+    Client,
+}
+
+impl Level {
+    /// From the coarsest to the finest.
+    pub const ALL: [Self; 5] = [Self::Whole, Self::Node, Self::GatewayPod, Self::GatewayThread, Self::Client];
+
+    /// As the report spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Node => "node",
+            Self::GatewayPod => "gateway_pod",
+            Self::GatewayThread => "gateway_thread",
+            Self::Client => "client",
+        }
+    }
+
+    /// Continues "seen …".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Whole => "over all connections",
+            Self::Node => "node by node",
+            Self::GatewayPod => "gateway pod by gateway pod",
+            Self::GatewayThread => "gateway thread by gateway thread",
+            Self::Client => "client address by client address",
+        }
+    }
+}
+
+/// One choice: a new connection of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Position of the pod among those compared.
+    pub pod: usize,
+    /// Number of the chooser at each level.
+    pub choosers: [u32; Level::ALL.len()],
+}
+
+/// Choices in order of time.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// Pods that could be chosen.
+    pub pods: usize,
+    /// In order of time.
+    pub list: Vec<Choice>,
+}
+
+impl Choices {
+    /// How often each pod was chosen.
+    pub fn counts(&self) -> Vec<u64> {
+        count(self.pods, self.list.iter().map(|choice| choice.pod))
+    }
+
+    /// The choosers' own sequences of pods, at each level that parts the choices in another way than a coarser one.
+    pub fn by_level(&self) -> Vec<(Level, Vec<Vec<usize>>)> {
+        let mut known: Vec<Vec<u32>> = Vec::new();
+        let mut levels = Vec::new();
+        for level in Level::ALL {
+            // Numbers by first appearance: equal lists are equal partitions.
+            let mut numbers = HashMap::new();
+            let mut partition = Vec::with_capacity(self.list.len());
+            for choice in &self.list {
+                let next = numbers.len() as u32;
+                partition.push(*numbers.entry(choice.choosers[level as usize]).or_insert(next));
+            }
+            if known.contains(&partition) {
+                continue;
+            }
+            let mut sequences = vec![Vec::new(); numbers.len()];
+            for (choice, chooser) in self.list.iter().zip(&partition) {
+                sequences[*chooser as usize].push(choice.pod);
+            }
+            known.push(partition);
+            levels.push((level, sequences));
+        }
+        levels
+    }
+}
+
+/// How often each of `pods` pods comes.
+pub fn count(pods: usize, chosen: impl Iterator<Item = usize>) -> Vec<u64> {
+    let mut counts = vec![0; pods];
+    for pod in chosen {
+        counts[pod] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_that_part_alike_are_one() {
+        let choice = |pod, gateway| Choice { pod, choosers: [0, 7, gateway, gateway + 10, 3] };
+        let choices = Choices { pods: 2, list: vec![choice(0, 4), choice(1, 5), choice(1, 4)] };
+        let levels = choices.by_level();
+        assert_eq!(levels.len(), 2);
+        assert_eq!(levels[0], (Level::Whole, vec![vec![0, 1, 1]]));
+        assert_eq!(levels[1], (Level::GatewayPod, vec![vec![0, 1], vec![1]]));
+        assert_eq!(choices.counts(), [1, 2]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The report's section.
+
+use super::choices::Level;
+use super::decide::{Decision, FALSE_ALARM, Test, decide, least_choices, smallest_difference};
+use super::evidence::{chosen_request, evidence};
+use super::spread::Spread;
+use crate::correlate::context::Context;
+use crate::correlate::statistics::{Estimate, clustered_share, wilson};
+use crate::correlate::what_if;
+use crate::report::schema::{Balance, BalanceTest, PodShare};
+
+/// The section. `None`: no observer, or fewer than two pods that were there all the time.
+pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
+    if !ctx.observed() {
+        return None;
+    }
+    let spread = Spread::of(ctx);
+    if spread.pods.len() < 2 || spread.requests() == 0 {
+        return None;
+    }
+    let decision = decide(&spread.choices, FALSE_ALARM);
+    let whole_shares = decision.tests.iter().find_map(|(level, test)| match test {
+        Test::Shares(shares) if *level == Level::Whole => Some(shares.p),
+        _ => None,
+    });
+    let counts: Vec<String> = spread.choices.counts().iter().map(ToString::to_string).collect();
+    let connections = spread.choices.list.len() as u64;
+    let own = ctx.raw.run.experiment == "balance";
+    let forecasts = if own { what_if::of_run(ctx, &spread.pods) } else { None };
+    let (what_if, what_if_model) = forecasts.map_or((Vec::new(), None), |(list, model)| (list, Some(model)));
+    Some(Balance {
+        pods_compared: spread.pods.len() as u64,
+        connections,
+        requests: spread.requests(),
+        p_equal_shares: whole_shares,
+        pattern: decision.pattern.name().to_owned(),
+        explanation: format!(
+            "{connections} connections over {} pods: {}; {}",
+            spread.pods.len(),
+            counts.join(" / "),
+            decision.why
+        ),
+        shares: shares(ctx, &spread),
+        connections_kept: spread.kept(),
+        requests_on_kept_connections: spread.on_kept,
+        tests: tests(&decision),
+        false_alarm_ratio: Some(FALSE_ALARM),
+        least_connections: Some(least_choices(spread.pods.len())),
+        smallest_difference_ratio: smallest_difference(spread.pods.len(), connections, decision.p_limit),
+        decision: if own { chosen_request(ctx).and_then(|request| evidence(ctx, request)) } else { None },
+        what_if,
+        what_if_model,
+    })
+}
+
+fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
+    let connections = spread.choices.counts();
+    let total = spread.choices.list.len() as f64;
+    let share = |at: usize| {
+        let life = ctx.cluster.pod(spread.pods[at]);
+        let of_pod = |(requests, pod): &(u64, usize)| (*requests, if *pod == at { *requests } else { 0 });
+        let clusters: Vec<(u64, u64)> = spread.connections.iter().map(of_pod).collect();
+        let by_connection = wilson(connections[at] as f64, total);
+        let by_request = clustered_share(&clusters);
+        let pick = |estimate: Option<Estimate>, of: fn(Estimate) -> f64| estimate.map(of);
+        PodShare {
+            pod: life.name.to_owned(),
+            pod_uid: life.uid.to_owned(),
+            connections: connections[at],
+            connections_ratio: pick(by_connection, |estimate| estimate.value),
+            connections_low_ratio: pick(by_connection, |estimate| estimate.low),
+            connections_high_ratio: pick(by_connection, |estimate| estimate.high),
+            requests: clusters.iter().map(|(_, own)| own).sum(),
+            requests_ratio: pick(by_request, |estimate| estimate.value),
+            requests_low_ratio: pick(by_request, |estimate| estimate.low),
+            requests_high_ratio: pick(by_request, |estimate| estimate.high),
+        }
+    };
+    (0..spread.pods.len()).map(share).collect()
+}
+
+fn tests(decision: &Decision) -> Vec<BalanceTest> {
+    let report = |(level, test): &(Level, Test)| {
+        let level = level.name().to_owned();
+        let p_limit = decision.p_limit;
+        match test {
+            Test::Shares(test) => BalanceTest {
+                test: "shares".to_owned(),
+                level,
+                choosers: test.choosers as u64,
+                count: test.choices,
+                repeats: None,
+                repeats_expected: None,
+                statistic: test.statistic,
+                p: test.p,
+                p_limit,
+                effect: test.effect,
+            },
+            Test::Order(test) => BalanceTest {
+                test: "order".to_owned(),
+                level,
+                choosers: test.choosers as u64,
+                count: test.pairs,
+                repeats: Some(test.repeats),
+                repeats_expected: Some(test.expected),
+                statistic: test.z,
+                p: test.p,
+                p_limit,
+                effect: test.effect(),
+            },
+        }
+    };
+    decision.tests.iter().map(report).collect()
+}

@@ -1,0 +1,91 @@
+//! The choices and requests of a run, pod by pod.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use observer::record::NatSource;
+
+use super::choices::{Choice, Choices};
+use crate::correlate::cluster::{PodAt, Role};
+use crate::correlate::context::Context;
+use crate::correlate::seen::Conn;
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub struct Spread {
+    /// Pods that are compared.
+    pub pods: Vec<PodAt>,
+    /// Connections opened during the run, in order of time.
+    pub choices: Choices,
+    /// Requests of each connection, and the pod that it led to.
+    pub connections: Vec<(u64, usize)>,
+    /// Requests on a connection that had carried one before.
+    pub on_kept: u64,
+}
+
+impl Spread {
+    /// Requests.
+    pub fn requests(&self) -> u64 {
+        self.connections.iter().map(|(requests, _)| requests).sum()
+    }
+
+    /// Connections that carried more than one request.
+    pub fn kept(&self) -> u64 {
+        self.connections.iter().filter(|(requests, _)| *requests > 1).count() as u64
+    }
+}
+
+/// Serving pods that were ready for the whole run.
+pub fn steady_pods(ctx: &Context<'_, '_>) -> Vec<PodAt> {
+    let (from_ns, until_ns) = (ctx.raw.run.started_ns, ctx.raw.run.ended_ns);
+    let steady = ctx
+        .cluster
+        .pods
+        .iter()
+        .enumerate()
+        .filter(|(_, life)| life.role == Some(Role::Upstream) && life.ready_throughout(from_ns, until_ns));
+    steady.map(|(at, _)| at as PodAt).collect()
+}
+
+/// A pod was chosen for this connection, and during the run: not where an old entry applied, nor before.
+pub fn chosen_in_run(ctx: &Context<'_, '_>, conn: &Conn<'_>) -> bool {
+    conn.opened_ns() >= ctx.raw.run.started_ns
+        && conn.raw.nat.as_ref().is_some_and(|nat| nat.source != NatSource::Reused)
+}
+
+impl Spread {
+    /// Counts.
+    pub fn of(ctx: &Context<'_, '_>) -> Self {
+        let pods = steady_pods(ctx);
+        let position: HashMap<PodAt, usize> = pods.iter().enumerate().map(|(at, pod)| (*pod, at)).collect();
+        // By position of the connection, which is its order in time.
+        let mut by_conn: BTreeMap<u32, (u64, usize, u32)> = BTreeMap::new();
+        let mut connections = Vec::new();
+        let mut on_kept = 0;
+        for attempt in &ctx.join.attempts {
+            let Some(pod) = attempt.pod.and_then(|pod| position.get(&pod)) else { continue };
+            on_kept += u64::from(ctx.exchange(attempt).is_some_and(|exchange| exchange.raw.reused));
+            match attempt.conn {
+                Some(conn) => by_conn.entry(conn).or_insert((0, *pod, attempt.request)).0 += 1,
+                None => connections.push((1, *pod)),
+            }
+        }
+        let mut clients: HashMap<IpAddr, u32> = HashMap::new();
+        let mut list = Vec::new();
+        for (at, (requests, pod, request)) in &by_conn {
+            connections.push((*requests, *pod));
+            let conn = &ctx.seen.conns[*at as usize];
+            if !chosen_in_run(ctx, conn) {
+                continue;
+            }
+            let front = ctx.front_exchange(*request).map(|front| front.raw.remote.ip());
+            let next = clients.len() as u32 + 1;
+            let client = front.map_or(0, |ip| *clients.entry(ip).or_insert(next));
+            let gateway = conn.raw.pod.as_ref().and_then(|pod| ctx.cluster.find(pod)).map_or(0, |pod| pod + 1);
+            // Thread numbers are the node's own.
+            let thread = conn.raw.thread.map_or(gateway, |thread| thread ^ (u32::from(conn.node) << 24));
+            list.push(Choice { pod: *pod, choosers: [0, u32::from(conn.node), gateway, thread, client] });
+        }
+        Self { choices: Choices { pods: pods.len(), list }, pods, connections, on_kept }
+    }
+}

@@ -4,6 +4,7 @@
 //! ([`join`]), decide why requests failed ([`cause`]), and only then sum up.
 
 mod balance;
+mod canary;
 mod cause;
 mod chain;
 mod clock;
@@ -17,6 +18,9 @@ mod join;
 mod ledger;
 mod limits;
 mod pods;
+pub mod proportion;
+mod rank;
+mod revisions;
 mod seen;
 mod slow;
 mod timeline;
@@ -24,6 +28,7 @@ mod verdict;
 mod warnings;
 
 use observer::record::{Hop, Record};
+pub use verdict::Propagation;
 
 use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
 use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
@@ -64,9 +69,11 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
     let (hops, ways_unmeasured) = hops::hops(ctx);
     let completeness = completeness::completeness(ctx, &failed);
     let pods = pods::pods(ctx, &failed);
+    let canary = canary::canary(ctx);
     let verdicts = {
         let failures: Vec<_> = failed.iter().map(|failed| &failed.failure).collect();
-        let findings = verdict::Findings { ledger: &ledger, failures: &failures, deletions: &deletions };
+        let findings =
+            verdict::Findings { ledger: &ledger, failures: &failures, deletions: &deletions, canary: canary.as_ref() };
         verdict::verdicts(ctx, &findings)
     };
     let warnings = warnings::warnings(ctx, &ledger, &completeness, ways_unmeasured);
@@ -79,6 +86,8 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
         config: run.config.clone(),
         latency: ledger::latency(ctx.client),
         balance: balance::balance(ctx),
+        canary,
+        revisions: revisions::revisions(ctx),
         slow: slow::slowest(ctx),
         observer_cost: completeness::observer_cost(ctx),
         ledger,

@@ -10,3 +10,4 @@ mod properties;
 mod reports;
 mod schema;
 mod synthetic;
+mod updates;

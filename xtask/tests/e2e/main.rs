@@ -8,6 +8,7 @@ mod observer;
 mod report;
 mod rollout;
 mod steady;
+mod updates;
 mod witness;
 
 use std::process::ExitCode;
@@ -51,6 +52,10 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("rollout_with_sleep_and_keepalive_loses_nothing", rollout::with_sleep_and_keepalive),
         ("pod_delete_as_assigned_explains_each_failure", rollout::pod_delete),
         ("pod_delete_with_sleep_loses_nothing", rollout::pod_delete_with_sleep),
+        ("prove_fix_cures_the_rollout_and_puts_it_back", updates::prove_fix),
+        ("dual_rollout_says_which_part_lost_what", updates::dual_rollout),
+        ("canary_share_is_what_the_pods_counted", updates::canary),
+        ("rollback_is_kubectls", updates::rollback),
         ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
         ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
         ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),

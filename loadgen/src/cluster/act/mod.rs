@@ -5,6 +5,7 @@ pub mod hook;
 pub mod pods;
 pub mod rollout;
 pub mod template;
+pub mod undo;
 
 pub use error::ActError;
 pub use hook::PreStop;

@@ -1,16 +1,20 @@
 //! Answers to the lab's questions, in words, from what was measured.
 
+mod canary;
+mod dual_rollout;
 mod losses;
 mod pod_deletion;
 mod propagation;
+mod rollback;
 mod rollout;
 
+pub use canary::decide;
 pub use propagation::Propagation;
 
 use super::cluster::Role;
 use super::context::Context;
 use crate::report::Hook;
-use crate::report::schema::{Deletion, Failure, Ledger, Measured, Verdict};
+use crate::report::schema::{CanaryReport, Deletion, Failure, Ledger, Measured, Verdict};
 
 /// What a verdict is made from.
 pub struct Findings<'r> {
@@ -20,6 +24,8 @@ pub struct Findings<'r> {
     pub failures: &'r [&'r Failure],
     /// Every pod deleted during the run.
     pub deletions: &'r [Deletion],
+    /// A new version beside the old one.
+    pub canary: Option<&'r CanaryReport>,
 }
 
 /// The questions that this experiment answers.
@@ -29,6 +35,9 @@ pub fn verdicts(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> 
         "rollout" => {
             vec![rollout::q10_1(ctx, findings), rollout::q10_2(ctx, findings), rollout::q10_3(ctx, findings)]
         }
+        "dual-rollout" => vec![dual_rollout::q10_4(ctx, findings)],
+        "rollback" => vec![rollback::step_10_5(ctx, findings)],
+        "canary" => findings.canary.map(canary::q10_5).into_iter().collect(),
         _ => Vec::new(),
     }
 }

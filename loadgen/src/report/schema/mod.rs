@@ -5,18 +5,22 @@
 //! (V2-deflate, base64) with its percentiles beside it.
 
 mod answers;
+mod canary;
 mod completeness;
 mod failure;
 mod ledger;
 mod pods;
+mod revision;
 mod verdict;
 mod words;
 
 pub use answers::{Answer, AnswerRun, Answers};
+pub use canary::{CanaryDecision, CanaryReport, ShareReport, VersionReport};
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{Balance, HopReport, PodReport};
+pub use revision::RevisionReport;
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;
@@ -54,8 +58,12 @@ pub struct Report {
     pub pods: Vec<PodReport>,
     /// How requests and connections spread over the serving pods. `null`: too little data, or no observer.
     pub balance: Option<Balance>,
+    /// A new version beside the old one. `null`: not what this run was about.
+    pub canary: Option<CanaryReport>,
     /// Each pod of gateway and upstream that was deleted during the run, with the chain of its end.
     pub deletions: Vec<Deletion>,
+    /// Every revision of both Deployments.
+    pub revisions: Vec<RevisionReport>,
     /// Every failed request.
     pub failures: Vec<Failure>,
     /// The slowest successes, explained like failures.

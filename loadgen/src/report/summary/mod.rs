@@ -3,8 +3,10 @@
 mod sections;
 mod style;
 mod tables;
+mod updates;
 
-pub use style::{Style, escape};
+pub use sections::thresholds;
+pub use style::{Style, escape, lines};
 
 use super::schema::Report;
 
@@ -17,6 +19,8 @@ pub fn summary(report: &Report, style: Style) -> String {
         sections::answers(report, style),
         sections::ledger(report, style),
         tables::causes(report, style),
+        updates::canary(report, style),
+        updates::revisions(report, style),
         tables::pods(report, style),
         tables::ends(report, style),
         tables::hops(report, style),

@@ -49,15 +49,17 @@ pub fn canary(ctx: &Context<'_, '_>) -> Option<CanaryReport> {
             p_value: expected.filter(|_| independent).and_then(|expected| binomial(hits, total, expected)),
         })
     };
+    // Where replicas decide, each connection is a draw; where the gateway is told a share, each request is.
     let alone = !ctx.observed() || new.requests + stable.requests <= new.connections + stable.connections;
+    let (by_connection, by_request) = (weight.is_none() || alone, weight.is_some() || alone);
     // The pods' own time, where it is known: the gateway and the network are the same for both.
     let times = |tally: &Tally| if ctx.observed() { tally.service_us.clone() } else { tally.latency_us.clone() };
     let slower = mann_whitney(&times(new), &times(stable));
     let mut report = CanaryReport {
         split_by: if weight.is_some() { "weight" } else { "replicas" }.to_owned(),
         expected_share_ratio: expected,
-        by_connection: if ctx.observed() { share(|tally| tally.connections, true) } else { None },
-        by_request: share(|tally| tally.requests, alone),
+        by_connection: if ctx.observed() { share(|tally| tally.connections, by_connection) } else { None },
+        by_request: share(|tally| tally.requests, by_request),
         failed_p_value: fisher(new.failed, new.requests, stable.failed, stable.requests),
         latency_p_value: slower.map(|test| test.p_value),
         canary_slower_ratio: slower.map(|test| test.larger_ratio),

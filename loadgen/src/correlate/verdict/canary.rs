@@ -99,7 +99,7 @@ pub fn q10_5(report: &CanaryReport) -> Verdict {
         )
     };
     let expected = report.expected_share_ratio.map_or("not known".to_owned(), percent);
-    let by = if report.by_connection.is_some() { "new connections" } else { "requests" };
+    let by = if by_request(report) { "requests" } else { "new connections" };
     let agrees = match share.p_value {
         Some(p) if p < SIGNIFICANT => "which is NOT what was to be expected",
         Some(_) => "in line with what was to be expected",
@@ -131,9 +131,14 @@ pub fn q10_5(report: &CanaryReport) -> Verdict {
     verdict
 }
 
-/// By connection, where that was seen: each is one choice.
+/// By what is drawn: requests where the gateway is told a share, else connections, where these were seen.
 fn main_share(report: &CanaryReport) -> Option<&ShareReport> {
-    report.by_connection.as_ref().or(report.by_request.as_ref())
+    let by_connection = report.by_connection.as_ref().filter(|_| !by_request(report));
+    by_connection.or(report.by_request.as_ref())
+}
+
+fn by_request(report: &CanaryReport) -> bool {
+    report.split_by == "weight" || report.by_connection.is_none()
 }
 
 fn median(version: &VersionReport) -> Option<f64> {
@@ -177,7 +182,7 @@ fn figures(report: &CanaryReport) -> Vec<Measured> {
 /// "304 of 3000 (10.1 %; 95 %: 9.1 to 11.3 %; p 0.81)".
 fn share_words(share: &ShareReport) -> String {
     let range = share.low_ratio.zip(share.high_ratio).map_or_else(
-        || "; no interval: requests share connections".to_owned(),
+        || "; no interval: not independent draws".to_owned(),
         |(low, high)| format!("; 95 %: {} to {}", percent(low), percent(high)),
     );
     let p = share.p_value.map_or_else(String::new, |p| format!("; p {}", p_words(Some(p))));

@@ -55,7 +55,7 @@ pub struct ShareReport {
     pub total_count: u64,
     /// The canary's share.
     pub ratio: Option<f64>,
-    /// Lower end of its exact 95 % interval (Clopper-Pearson). `null`: requests that share connections are not independent.
+    /// Lower end of its exact 95 % interval (Clopper-Pearson). `null`: these are not independent draws.
     pub low_ratio: Option<f64>,
     /// Upper end.
     pub high_ratio: Option<f64>,

@@ -73,7 +73,7 @@ fn beta_quantile(a: f64, b: f64, at: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use rand::{RngExt as _, SeedableRng as _};
+    use rand::{Rng as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
     use super::*;

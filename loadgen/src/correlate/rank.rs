@@ -47,7 +47,7 @@ pub fn mann_whitney(first: &[u64], second: &[u64]) -> Option<RankTest> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use rand::{RngExt as _, SeedableRng as _};
+    use rand::{Rng as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
     use super::*;

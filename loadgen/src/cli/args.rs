@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::canary::{self, CanaryArgs};
+use super::dual_rollout::{self, DualRolloutArgs};
+use super::prove_fix::ProveArgs;
+use super::rollback::{self, RollbackArgs};
 use crate::cluster::act::{PreStop, Which};
 use crate::report::threshold::Condition;
 
@@ -20,7 +24,7 @@ pub struct Cli {
     pub verbose: u8,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 pass, 1 tool error, 2 usage, 99 a --fail-if condition held, 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 pass, 1 tool error, 2 usage, 3 --prove-fix proved no fix, 99 a --fail-if condition held, 130 interrupted.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -40,6 +44,15 @@ pub enum Command {
     /// Make one pod slow under load: what that does to the client, and which policy would help (Q8.3).
     #[command(name = "slow-pod", after_help = super::slow_pod::HELP)]
     SlowPod(super::slow_pod::SlowPodArgs),
+    /// Take an update back under load, as `kubectl rollout undo` does it (Step 10.5).
+    #[command(after_help = rollback::HELP)]
+    Rollback(RollbackArgs),
+    /// Measure a new version beside the old one: its share, both versions' failures and times (Q10.5).
+    #[command(after_help = canary::HELP)]
+    Canary(CanaryArgs),
+    /// Roll the gateway and the pods behind it at the same time: which failures each part caused (Q10.4).
+    #[command(name = "dual-rollout", after_help = dual_rollout::HELP)]
+    DualRollout(DualRolloutArgs),
     /// Make every output of a run again from its raw files.
     Report(ReportArgs),
     /// Answer the lab's questions from any number of runs: q8.json and q10.json.
@@ -59,13 +72,15 @@ const POD_DELETE_HELP: &str = "Examples:
   loadgen pod-delete
   loadgen pod-delete --pod random --repeat 3 --every 30s
   loadgen pod-delete --force --fail-if 'failed>0'
-  loadgen pod-delete --gateway";
+  loadgen pod-delete --gateway
+  loadgen pod-delete --repeat 3 --prove-fix";
 
 const ROLLOUT_HELP: &str = "Examples:
   loadgen rollout
   loadgen rollout --prestop exec
   loadgen rollout --prestop sleep:5 --fail-if 'failed>0'
-  loadgen rollout --image hashicorp/http-echo:0.2.3";
+  loadgen rollout --image hashicorp/http-echo:0.2.3
+  loadgen rollout --prove-fix --out proof";
 
 const DOCTOR_HELP: &str = "Examples:
   loadgen doctor
@@ -235,6 +250,8 @@ pub struct PodDeleteArgs {
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration, help_heading = "Experiment")]
     pub every: Duration,
     #[command(flatten)]
+    pub prove: ProveArgs,
+    #[command(flatten)]
     pub phase: PhaseArgs,
     #[command(flatten)]
     pub load: LoadArgs,
@@ -253,6 +270,8 @@ pub struct RolloutArgs {
     /// Hook of the pods that are replaced: none, exec, exec:COMMAND, sleep:SECONDS [default: as they are].
     #[arg(long, value_name = "HOOK", help_heading = "Experiment")]
     pub prestop: Option<PreStop>,
+    #[command(flatten)]
+    pub prove: ProveArgs,
     #[command(flatten)]
     pub phase: PhaseArgs,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::args::{LoadArgs, ResultArgs, TargetArgs};
 use super::exit::Failure;
-use super::run::{constant, perform};
+use super::run::{constant, perform, setup_for};
 use crate::experiment::balance::Balance;
 
 /// What the command does, with examples.
@@ -46,5 +46,7 @@ pub async fn balance(args: &BalanceArgs) -> Result<u8, Failure> {
         _ => args.duration.as_secs_f64(),
     };
     let schedule = constant(&args.load, duration_s);
-    perform(&Balance { request: args.explain }, schedule, &args.load, &args.target, &args.result).await
+    let experiment = Balance { request: args.explain };
+    let setup = setup_for(&experiment, schedule, &args.load, &args.target, &args.result)?;
+    perform(&experiment, &setup, &args.result).await
 }

@@ -1,4 +1,4 @@
-//! Exit codes: 0 pass, 1 tool error, 2 usage, 99 threshold failed, 130 interrupted.
+//! Exit codes: 0 pass, 1 tool error, 2 usage, 3 no fix proven, 99 threshold failed, 130 interrupted.
 
 use std::fmt::Display;
 
@@ -6,6 +6,8 @@ use std::fmt::Display;
 pub const TOOL: u8 = 1;
 /// The command line makes no sense.
 pub const USAGE: u8 = 2;
+/// `--prove-fix` has proved no fix: nothing failed, no change is known, or the change did not cure it.
+pub const NOT_PROVEN: u8 = 3;
 /// A `--fail-if` condition held.
 pub const THRESHOLD: u8 = 99;
 /// Ctrl-C.

@@ -12,6 +12,8 @@ use crate::raw::read::read_run;
 use crate::raw::write::{write_json, write_text};
 use crate::report::html::html;
 use crate::report::schema::Report;
+use crate::report::summary;
+use crate::report::threshold::Condition;
 
 /// `loadgen report DIR`.
 pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
@@ -36,15 +38,36 @@ pub fn after(ran: &Ran, show: &ShowArgs) -> Result<u8, Failure> {
 }
 
 fn make(dir: &Path, show: &ShowArgs) -> Result<Report, Failure> {
-    let raw = read_run(dir).map_err(Failure::tool)?;
-    let mut report = correlate(&raw);
-    report.thresholds = show.fail_if.iter().map(|condition| condition.evaluate(&report)).collect();
-    write_json(&dir.join("report.json"), &report).map_err(Failure::tool)?;
-    write_text(&dir.join("report.html"), &html(&report).map_err(Failure::tool)?).map_err(Failure::tool)?;
+    let report = write_to(dir, &show.fail_if)?;
     output::print(&report, show.output)?;
     Ok(report)
 }
 
-fn verdict(report: &Report) -> u8 {
+/// Makes a run's report and prints nothing.
+pub fn write(ran: &Ran, fail_if: &[Condition]) -> Result<Report, Failure> {
+    write_to(&ran.dir, fail_if)
+}
+
+fn write_to(dir: &Path, fail_if: &[Condition]) -> Result<Report, Failure> {
+    let raw = read_run(dir).map_err(Failure::tool)?;
+    let report = judge(correlate(&raw), fail_if);
+    write_json(&dir.join("report.json"), &report).map_err(Failure::tool)?;
+    write_text(&dir.join("report.html"), &html(&report).map_err(Failure::tool)?).map_err(Failure::tool)?;
+    Ok(report)
+}
+
+/// Adds the conditions.
+pub fn judge(mut report: Report, fail_if: &[Condition]) -> Report {
+    report.thresholds = fail_if.iter().map(|condition| condition.evaluate(&report)).collect();
+    report
+}
+
+/// The conditions alone, for a terminal.
+pub fn thresholds(report: &Report) -> String {
+    summary::thresholds(report, output::style())
+}
+
+/// 99 when a condition held.
+pub fn verdict(report: &Report) -> u8 {
     if report.thresholds.iter().any(|threshold| threshold.failed) { THRESHOLD } else { 0 }
 }

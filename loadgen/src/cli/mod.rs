@@ -3,11 +3,15 @@
 mod answers;
 mod args;
 mod balance;
+mod canary;
 mod doctor;
+mod dual_rollout;
 mod exit;
 mod finish;
 mod output;
 mod progress;
+mod prove_fix;
+mod rollback;
 mod run;
 mod signals;
 mod slow_pod;
@@ -58,6 +62,9 @@ fn execute(command: Command) -> Result<u8, Failure> {
         Command::Rollout(args) => runtime.block_on(run::rollout(&args)),
         Command::Balance(args) => runtime.block_on(balance::balance(&args)),
         Command::SlowPod(args) => runtime.block_on(slow_pod::slow_pod(&args)),
+        Command::Canary(args) => runtime.block_on(canary::canary(&args)),
+        Command::Rollback(args) => runtime.block_on(rollback::rollback(&args)),
+        Command::DualRollout(args) => runtime.block_on(dual_rollout::dual_rollout(&args)),
     };
     // A watch or a forwarded port may still be waiting for the network.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::args::{LoadArgs, PhaseArgs, PodDeleteArgs, ResultArgs, RolloutArgs, SteadyArgs, TargetArgs};
 use super::exit::{Failure, INTERRUPTED};
 use super::progress::Progress;
+use super::prove_fix::prove_fix;
 use super::{finish, signals};
 use crate::cluster::{Target, gateway};
 use crate::experiment::files::RESULTS;
@@ -27,7 +28,8 @@ pub async fn steady(args: &SteadyArgs) -> Result<u8, Failure> {
         },
         (None, true) => constant(&args.load, duration_s),
     };
-    perform(&Steady, schedule, &args.load, &args.target, &args.result).await
+    let setup = setup_for(&Steady, schedule, &args.load, &args.target, &args.result)?;
+    perform(&Steady, &setup, &args.result).await
 }
 
 /// `loadgen pod-delete`.
@@ -42,6 +44,9 @@ pub async fn pod_delete(args: &PodDeleteArgs) -> Result<u8, Failure> {
         settle: args.phase.settle,
         patience: args.phase.rollout_timeout,
     };
+    if args.prove.prove_fix {
+        return prove_fix(&experiment, experiment.patience, args.prove, &args.load, &args.target, &args.result).await;
+    }
     during(&experiment, &args.load, &args.target, &args.result).await
 }
 
@@ -55,10 +60,14 @@ pub async fn rollout(args: &RolloutArgs) -> Result<u8, Failure> {
         settle: args.phase.settle,
         patience: args.phase.rollout_timeout,
     };
+    if args.prove.prove_fix {
+        return prove_fix(&experiment, experiment.patience, args.prove, &args.load, &args.target, &args.result).await;
+    }
     during(&experiment, &args.load, &args.target, &args.result).await
 }
 
-fn deployment(phase: &PhaseArgs, target: &TargetArgs) -> String {
+/// The Deployment that it is done to.
+pub fn deployment(phase: &PhaseArgs, target: &TargetArgs) -> String {
     if phase.gateway { target.gateway_deployment.clone() } else { target.deployment.clone() }
 }
 
@@ -69,8 +78,18 @@ pub async fn during<E: Experiment>(
     target: &TargetArgs,
     result: &ResultArgs,
 ) -> Result<u8, Failure> {
+    perform(experiment, &setup(experiment, load, target, result)?, result).await
+}
+
+/// The run of an experiment that says itself how long it takes.
+pub fn setup<E: Experiment>(
+    experiment: &E,
+    load: &LoadArgs,
+    target: &TargetArgs,
+    result: &ResultArgs,
+) -> Result<Setup, Failure> {
     let length_s = experiment.at_most().unwrap_or_default().as_secs_f64();
-    perform(experiment, constant(load, length_s), load, target, result).await
+    setup_for(experiment, constant(load, length_s), load, target, result)
 }
 
 /// One rate for that long.
@@ -83,14 +102,14 @@ pub fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
     }
 }
 
-/// Runs an experiment and makes its report.
-pub async fn perform<E: Experiment>(
+/// What was asked for, checked.
+pub fn setup_for<E: Experiment>(
     experiment: &E,
     schedule: Schedule,
     load: &LoadArgs,
     target: &TargetArgs,
     result: &ResultArgs,
-) -> Result<u8, Failure> {
+) -> Result<Setup, Failure> {
     Plan::new(&schedule).map_err(Failure::usage)?;
     let url = target.url.as_deref().map(|url| gateway::given(url, &target.path)).transpose();
     let url = url.map_err(Failure::usage)?;
@@ -100,7 +119,7 @@ pub async fn perform<E: Experiment>(
     if load.timeout < load.connect_timeout {
         return Err(Failure::usage("--timeout must not be shorter than --connect-timeout"));
     }
-    let setup = Setup {
+    Ok(Setup {
         target: names(target),
         context: target.context.clone(),
         path: target.path.clone(),
@@ -119,11 +138,15 @@ pub async fn perform<E: Experiment>(
         wait_nat: result.wait_nat,
         out: result.out.clone().unwrap_or_else(|| default_out(experiment.name())),
         command: std::env::args().collect(),
-    };
+    })
+}
+
+/// Runs it, makes its report, and says how it ends.
+pub async fn perform<E: Experiment>(experiment: &E, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
     let stop = Stop::default();
     signals::install(&stop)?;
     let progress: Arc<dyn Narrator> = Arc::new(Progress::new());
-    let ran = run(experiment, &setup, Arc::clone(&progress), &stop).await;
+    let ran = run(experiment, setup, Arc::clone(&progress), &stop).await;
     drop(progress);
     match ran {
         Ok(ran) => finish::after(&ran, &result.show),

@@ -37,6 +37,7 @@ pub async fn describe(cluster: &Cluster, target: &Target, actor: &Actor) -> Envi
             None => None,
         },
         upstream_template: actor.template(&target.upstream_deployment).await.ok().map(|template| template.value),
+        gateway_template: actor.template(&target.gateway_deployment).await.ok().map(|template| template.value),
         host: host(),
     }
 }

@@ -4,6 +4,7 @@
 //! ([`join`]), decide why requests failed ([`cause`]), and only then sum up.
 
 mod balance;
+mod canary;
 mod cause;
 mod chain;
 mod clock;
@@ -17,6 +18,9 @@ mod join;
 mod ledger;
 mod limits;
 mod pods;
+pub mod proportion;
+mod rank;
+mod revisions;
 mod seen;
 mod slow;
 mod slow_pod;
@@ -27,6 +31,7 @@ mod warnings;
 mod what_if;
 
 use observer::record::{Hop, Record};
+pub use verdict::Propagation;
 
 use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
 use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
@@ -67,6 +72,7 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
     let (hops, ways_unmeasured) = hops::hops(ctx);
     let completeness = completeness::completeness(ctx, &failed);
     let pods = pods::pods(ctx, &failed);
+    let canary = canary::canary(ctx);
     let (balance, slow_pod) = (balance::balance(ctx), slow_pod::slow_pod(ctx));
     let verdicts = {
         let failures: Vec<_> = failed.iter().map(|failed| &failed.failure).collect();
@@ -76,6 +82,7 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
             deletions: &deletions,
             balance: balance.as_ref(),
             slow_pod: slow_pod.as_ref(),
+            canary: canary.as_ref(),
         };
         verdict::verdicts(ctx, &findings)
     };
@@ -90,6 +97,8 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
         latency: ledger::latency(ctx.client),
         balance,
         slow_pod,
+        canary,
+        revisions: revisions::revisions(ctx),
         slow: slow::slowest(ctx),
         observer_cost: completeness::observer_cost(ctx),
         ledger,

@@ -43,23 +43,65 @@ impl Lab {
         detail: &str,
         change: impl Fn(&mut Value) + Send + Sync,
     ) -> Result<bool, ExperimentError> {
-        let before = self.actor.template(deployment).await?;
-        {
-            let mut state = self.state.lock().await;
-            let known = state
-                .journal
-                .changes()
-                .any(|change| matches!(change, Change::Template { deployment: known, .. } if known == deployment));
-            if !known {
-                state.journal.record(Change::Template {
-                    deployment: deployment.to_owned(),
-                    uid: before.uid,
-                    template: before.value,
-                })?;
-            }
-            state.rolling.push(deployment.to_owned());
-        }
+        self.remember_template(deployment).await?;
         Ok(self.actor.change_template(deployment, name, detail, change).await?)
+    }
+
+    /// Sends a strategic merge patch of a Deployment that changes its pod template and nothing else.
+    pub async fn patch_template(&self, deployment: &str, patch: &Value) -> Result<(), ExperimentError> {
+        self.remember_template(deployment).await?;
+        Ok(self.actor.patch_template(deployment, patch).await?)
+    }
+
+    /// Updates a Deployment's image and says why, as Step 10.3 does.
+    pub async fn update(&self, deployment: &str, image: &str, cause: &str) -> Result<(), ExperimentError> {
+        self.remember_whole(deployment).await?;
+        Ok(self.actor.set_image_because(deployment, image, cause).await?)
+    }
+
+    /// Takes a Deployment back to an earlier revision.
+    pub async fn undo(&self, deployment: &str, to: Option<i64>) -> Result<Option<String>, ExperimentError> {
+        self.remember_whole(deployment).await?;
+        Ok(self.actor.undo(deployment, to).await?)
+    }
+
+    /// Writes down template and annotations, unless that was done before an earlier change.
+    async fn remember_whole(&self, deployment: &str) -> Result<(), ExperimentError> {
+        let before = self.actor.whole(deployment).await?;
+        let mut state = self.state.lock().await;
+        let known = state
+            .journal
+            .changes()
+            .any(|change| matches!(change, Change::Revision { deployment: known, .. } if known == deployment));
+        if !known {
+            state.journal.record(Change::Revision {
+                deployment: deployment.to_owned(),
+                uid: before.uid,
+                template: before.template,
+                annotations: before.annotations,
+            })?;
+        }
+        state.rolling.push(deployment.to_owned());
+        Ok(())
+    }
+
+    /// Writes down what a pod template is, unless that was done before an earlier change of it.
+    async fn remember_template(&self, deployment: &str) -> Result<(), ExperimentError> {
+        let before = self.actor.template(deployment).await?;
+        let mut state = self.state.lock().await;
+        let known = state
+            .journal
+            .changes()
+            .any(|change| matches!(change, Change::Template { deployment: known, .. } if known == deployment));
+        if !known {
+            state.journal.record(Change::Template {
+                deployment: deployment.to_owned(),
+                uid: before.uid,
+                template: before.value,
+            })?;
+        }
+        state.rolling.push(deployment.to_owned());
+        Ok(())
     }
 
     /// Restarts a Deployment's pods. Leaves an annotation and nothing to put back.

@@ -1,16 +1,20 @@
 //! Experiments: what is done to the cluster while the load runs. One file each; [`runner`] is the same for all.
 
 pub mod balance;
+pub mod canary;
+pub mod dual_rollout;
 pub mod files;
 pub mod lab;
 pub mod last_run;
 pub mod narrator;
 pub mod pod_delete;
+pub mod rollback;
 pub mod rollout;
 pub mod runner;
 pub mod setup;
 pub mod slow_pod;
 pub mod steady;
+pub mod with_fix;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

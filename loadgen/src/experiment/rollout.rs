@@ -82,6 +82,15 @@ impl Experiment for Rollout {
 
     async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
         tokio::time::sleep(self.before).await;
+        self.roll(lab).await?;
+        self.watch_late_failures(lab).await;
+        Ok(())
+    }
+}
+
+impl Rollout {
+    /// Rolls, and waits until no old pod is left.
+    pub(super) async fn roll(&self, lab: &Lab) -> Result<(), ExperimentError> {
         let old = self.pods(lab).await?;
         match &self.image {
             None => {
@@ -95,16 +104,18 @@ impl Experiment for Rollout {
             }
         }
         lab.actor.wait_rollout(&self.deployment, self.patience).await?;
-        lab.narrator.step("the rollout is complete; waiting for the last old pods to end");
-        lab.actor.wait_gone(&old, self.patience).await?;
+        lab.narrator
+            .step(&format!("the rollout of deployment/{} is complete; waiting for its last old pods", self.deployment));
+        Ok(lab.actor.wait_gone(&old, self.patience).await?)
+    }
+
+    /// After the last old pod.
+    pub(super) async fn watch_late_failures(&self, lab: &Lab) {
         lab.narrator
             .step(&format!("the old pods are gone; watching {} s more for late failures", self.settle.as_secs_f64()));
         tokio::time::sleep(self.settle).await;
-        Ok(())
     }
-}
 
-impl Rollout {
     async fn pods(&self, lab: &Lab) -> Result<Vec<String>, ExperimentError> {
         Ok(lab.actor.pods_of(&self.deployment).await?.iter().filter_map(ResourceExt::uid).collect())
     }

@@ -136,6 +136,9 @@ pub struct Environment {
     pub gateway_config: Option<String>,
     /// The upstream Deployment's pod template at the start, as JSON (its hooks, probes, grace and resources).
     pub upstream_template: Option<serde_json::Value>,
+    /// The gateway Deployment's, likewise.
+    #[serde(default)]
+    pub gateway_template: Option<serde_json::Value>,
     /// Host of the load generator: kernel, CPUs.
     pub host: BTreeMap<String, String>,
 }

@@ -83,6 +83,9 @@ pub enum Subject {
         ready: i32,
         /// Image of the first container.
         image: Option<String>,
+        /// Annotation `kubernetes.io/change-cause`.
+        #[serde(default)]
+        change_cause: Option<String>,
     },
     /// A Kubernetes event.
     Event {

@@ -30,7 +30,8 @@ impl Hook {
         }
     }
 
-    fn set_by_experiment(text: &str) -> Option<Self> {
+    /// From the experiment's own setting.
+    pub(super) fn set_by_experiment(text: &str) -> Option<Self> {
         match text.split_once(':') {
             None => Some(Self::Absent),
             Some(("sleep", seconds)) => seconds.parse().ok().map(Self::Sleep),
@@ -38,7 +39,8 @@ impl Hook {
         }
     }
 
-    fn in_template(template: &Value) -> Option<Self> {
+    /// From a pod template, in whatever it is wrapped.
+    pub(super) fn in_template(template: &Value) -> Option<Self> {
         let spec = [template.pointer("/spec/template/spec"), template.pointer("/template/spec"), template.get("spec")]
             .into_iter()
             .flatten()

@@ -1,6 +1,7 @@
 //! What a run's raw files say, in the form people and programs read.
 
 pub mod answers;
+pub mod fix;
 mod hook;
 pub mod html;
 pub mod schema;

@@ -11,3 +11,4 @@ mod properties;
 mod reports;
 mod schema;
 mod synthetic;
+mod updates;

@@ -119,11 +119,18 @@ impl Topology {
         let parts = run.unwrap_or(&self.parts);
         match self.service_at(address) {
             Some(service) => match &parts.upstream {
-                Some(upstream) => service == upstream,
+                Some(upstream) => service == upstream || self.is_part_of(service, upstream),
                 None => self.is_watched(service, run) && Some(service) != parts.gateway.as_ref(),
             },
             None => pod.is_some_and(|uid| self.role(uid, run) == Role::Upstream),
         }
+    }
+
+    /// A Service for some of another's pods, such as one version of two: each of its pods is one of the other's as well.
+    fn is_part_of(&self, service: &ServiceName, whole: &ServiceName) -> bool {
+        let slices = self.slices.values().filter(|slice| slice.service == *service);
+        let mut pods = slices.flat_map(|slice| &slice.pod_uids).peekable();
+        pods.peek().is_some() && pods.all(|uid| self.endpoints.get(uid.as_str()).is_some_and(|of| of.contains(whole)))
     }
 
     /// Whether a destination as dialled is the gateway's Service: its cluster address, or its node port on any address.

@@ -9,6 +9,7 @@ mod observer;
 mod report;
 mod rollout;
 mod steady;
+mod updates;
 mod witness;
 
 use std::process::ExitCode;
@@ -58,6 +59,10 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("slow_pod_by_cpu_is_restored", balance::a_pod_with_less_cpu_is_restored),
         ("forecasts_agree_with_a_real_balancer", balance::forecasts_against_a_real_balancer),
         ("ctrl_c_makes_a_slow_pod_fast_again", balance::ctrl_c_makes_the_pod_fast_again),
+        ("prove_fix_cures_the_rollout_and_puts_it_back", updates::prove_fix),
+        ("dual_rollout_says_which_part_lost_what", updates::dual_rollout),
+        ("canary_share_is_what_the_pods_counted", updates::canary),
+        ("rollback_is_kubectls", updates::rollback),
         ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
         ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
         ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),

@@ -6,6 +6,7 @@ pub mod pods;
 pub mod rollout;
 pub mod slow;
 pub mod template;
+pub mod undo;
 
 pub use error::ActError;
 pub use hook::PreStop;

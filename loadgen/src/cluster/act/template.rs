@@ -76,6 +76,19 @@ impl Actor {
         Ok(false)
     }
 
+    /// Sends a strategic merge patch, as `kubectl patch --type strategic` does.
+    pub async fn patch_template(&self, deployment: &str, patch: &Value) -> Result<(), ActError> {
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
+        let requested_ns = monotonic_ns();
+        let object = api
+            .patch(deployment, &PatchParams::default(), &Patch::Strategic(patch))
+            .await
+            .map_err(ActError::api(format!("change the pod template of deployment/{deployment}")))?;
+        let target = format!("deployment/{deployment}");
+        self.timeline.action("patch_template", &target, object.uid(), requested_ns, patch.to_string());
+        Ok(())
+    }
+
     /// What `kubectl rollout restart` does.
     pub async fn restart(&self, deployment: &str) -> Result<(), ActError> {
         let now = jiff::Timestamp::now().to_string();

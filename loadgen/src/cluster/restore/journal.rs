@@ -44,6 +44,17 @@ pub enum Change {
         /// `spec.template` of before.
         template: Value,
     },
+    /// A Deployment's pod template together with its annotations, as an undo changes them.
+    Revision {
+        /// Name.
+        deployment: String,
+        /// UID: another Deployment of that name is left alone.
+        uid: String,
+        /// `spec.template` of before.
+        template: Value,
+        /// `metadata.annotations` of before.
+        annotations: serde_json::Map<String, Value>,
+    },
     /// A run that was announced to the agents: while it is open they refuse every other.
     ObserverRun {
         /// Its id.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use journal::{Change, Entry, Journal, JournalError};
 
+use super::act::undo::Whole;
 use super::act::{ActError, Actor};
 use super::observer::find;
 
@@ -20,28 +21,45 @@ pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
         Change::ObserverRun { run_id, namespace } => Ok(drop_run(actor, run_id, namespace).await),
         Change::PodDelay { .. } | Change::PodCpu { .. } => slow::undo(actor, change).await,
         Change::Template { deployment, uid, template } => {
-            let now = match actor.template(deployment).await {
-                Ok(now) => now,
-                Err(ActError::Api { source: kube::Error::Api(status), .. }) if status.code == 404 => {
-                    return Ok(format!("deployment/{deployment} is gone: there is nothing to put back"));
-                }
-                Err(error) => return Err(error),
-            };
-            if now.uid != *uid {
-                return Ok(format!("deployment/{deployment} was made anew since: it is left as it is"));
+            if let Some(left) = left_alone(actor, deployment, uid).await? {
+                return Ok(left);
             }
             let changed = actor
                 .change_template(deployment, "restore", "the pod template of before the run", |current| {
                     current.clone_from(template);
                 })
                 .await?;
-            if !changed {
-                return Ok(format!("deployment/{deployment} already has the template of before the run"));
+            restored(actor, deployment, changed).await
+        }
+        Change::Revision { deployment, uid, template, annotations } => {
+            if let Some(left) = left_alone(actor, deployment, uid).await? {
+                return Ok(left);
             }
-            actor.wait_rollout(deployment, PATIENCE).await?;
-            Ok(format!("deployment/{deployment} has its pod template of before the run again"))
+            let before = Whole { uid: uid.clone(), template: template.clone(), annotations: annotations.clone() };
+            let changed = actor.put_back_whole(deployment, &before).await?;
+            restored(actor, deployment, changed).await
         }
     }
+}
+
+/// Why there is nothing to put back, if so.
+async fn left_alone(actor: &Actor, deployment: &str, uid: &str) -> Result<Option<String>, ActError> {
+    match actor.template(deployment).await {
+        Ok(now) if now.uid == *uid => Ok(None),
+        Ok(_) => Ok(Some(format!("deployment/{deployment} was made anew since: it is left as it is"))),
+        Err(ActError::Api { source: kube::Error::Api(status), .. }) if status.code == 404 => {
+            Ok(Some(format!("deployment/{deployment} is gone: there is nothing to put back")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn restored(actor: &Actor, deployment: &str, changed: bool) -> Result<String, ActError> {
+    if !changed {
+        return Ok(format!("deployment/{deployment} already has the template of before the run"));
+    }
+    actor.wait_rollout(deployment, PATIENCE).await?;
+    Ok(format!("deployment/{deployment} has its pod template of before the run again"))
 }
 
 /// Drops a run at every agent that still has it. An agent that is gone has dropped it already.

@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::ResourceExt;
 
 use super::Lens;
+use crate::cluster::act::undo::CHANGE_CAUSE;
 use crate::raw::Subject;
 
 pub struct ReplicaSets;
@@ -31,6 +32,7 @@ fn subject(set: &ReplicaSet) -> Subject {
         revision: set.annotations().get("deployment.kubernetes.io/revision").cloned(),
         desired: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default(),
         ready: set.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default(),
+        change_cause: set.annotations().get(CHANGE_CAUSE).cloned(),
         image: containers.and_then(|spec| spec.containers.first()).and_then(|container| container.image.clone()),
     }
 }

@@ -1,18 +1,24 @@
 //! Answers to the lab's questions, in words, from what was measured.
 
 mod balance;
+mod canary;
+mod dual_rollout;
 mod losses;
 mod pod_deletion;
 mod propagation;
+mod rollback;
 mod rollout;
 mod slow_pod;
 
+pub use canary::decide;
 pub use propagation::Propagation;
 
 use super::cluster::Role;
 use super::context::Context;
 use crate::report::Hook;
-use crate::report::schema::{Balance, Deletion, Failure, Ledger, Measured, PolicyForecast, SlowPod, Source, Verdict};
+use crate::report::schema::{
+    Balance, CanaryReport, Deletion, Failure, Ledger, Measured, PolicyForecast, SlowPod, Source, Verdict,
+};
 
 /// What a verdict is made from.
 pub struct Findings<'r> {
@@ -26,6 +32,8 @@ pub struct Findings<'r> {
     pub balance: Option<&'r Balance>,
     /// What a slow pod did.
     pub slow_pod: Option<&'r SlowPod>,
+    /// A new version beside the old one.
+    pub canary: Option<&'r CanaryReport>,
 }
 
 /// The questions that this experiment answers.
@@ -37,6 +45,9 @@ pub fn verdicts(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> 
         "rollout" => {
             vec![rollout::q10_1(ctx, findings), rollout::q10_2(ctx, findings), rollout::q10_3(ctx, findings)]
         }
+        "dual-rollout" => vec![dual_rollout::q10_4(ctx, findings)],
+        "rollback" => vec![rollback::step_10_5(ctx, findings)],
+        "canary" => findings.canary.map(canary::q10_5).into_iter().collect(),
         _ => Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use crate::correlate::failures::role_name;
 use crate::report::Hook;
 use crate::report::schema::{Cause, Failure, Measured, Source, Verdict};
 
-fn empty(question: &str) -> Verdict {
+pub fn empty(question: &str) -> Verdict {
     Verdict {
         question: question.to_owned(),
         claim: None,

@@ -6,20 +6,24 @@
 
 mod answers;
 mod balance;
+mod canary;
 mod completeness;
 mod failure;
 mod ledger;
 mod pods;
+mod revision;
 mod slow_pod;
 mod verdict;
 mod words;
 
 pub use answers::{Answer, AnswerRun, Answers};
 pub use balance::{Balance, BalanceTest, ChoiceEndpoint, ChoiceEvidence, PodShare, PolicyForecast, WhatIfModel};
+pub use canary::{CanaryDecision, CanaryReport, ShareReport, VersionReport};
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{HopReport, PodReport};
+pub use revision::RevisionReport;
 pub use slow_pod::{Difference, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
@@ -61,8 +65,12 @@ pub struct Report {
     /// What one slow pod did to the rest. `null`: no pod was slowed.
     #[serde(default)]
     pub slow_pod: Option<SlowPod>,
+    /// A new version beside the old one. `null`: not what this run was about.
+    pub canary: Option<CanaryReport>,
     /// Each pod of gateway and upstream that was deleted during the run, with the chain of its end.
     pub deletions: Vec<Deletion>,
+    /// Every revision of both Deployments.
+    pub revisions: Vec<RevisionReport>,
     /// Every failed request.
     pub failures: Vec<Failure>,
     /// The slowest successes, explained like failures.

@@ -4,8 +4,10 @@ mod balance;
 mod sections;
 mod style;
 mod tables;
+mod updates;
 
-pub use style::{Style, escape};
+pub use sections::thresholds;
+pub use style::{Style, escape, lines};
 
 use super::schema::Report;
 
@@ -18,6 +20,8 @@ pub fn summary(report: &Report, style: Style) -> String {
         sections::answers(report, style),
         sections::ledger(report, style),
         tables::causes(report, style),
+        updates::canary(report, style),
+        updates::revisions(report, style),
         tables::pods(report, style),
         balance::balance(report, style),
         balance::slow_pod(report, style),

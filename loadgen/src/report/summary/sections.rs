@@ -19,6 +19,7 @@ pub fn heading(report: &Report, style: Style) -> String {
     ))
 }
 
+/// The conditions of --fail-if, each with what was measured.
 pub fn thresholds(report: &Report, style: Style) -> String {
     let mut out = String::new();
     for threshold in &report.thresholds {

@@ -70,6 +70,24 @@ fn the_way_to_the_upstream_is_its_service_or_a_pod_of_it() {
     assert!(!topology.leads_upstream("10.96.0.10:53".parse().unwrap(), None, None));
 }
 
+/// Two versions, each behind a Service of its own, are the upstream still; a Service with other pods beside them is not.
+#[test]
+fn a_service_for_some_of_the_upstreams_pods_leads_there_too() {
+    let mut topology = lab();
+    let run = Parts { gateway: Some(name("lab/gateway")), upstream: Some(name("lab/echo")) };
+    for (service_name, ip, pods) in [
+        ("canary", "10.96.0.3", &["e2"][..]),
+        ("other", "10.96.0.4", &["x"]),
+        ("mixed", "10.96.0.5", &["e1", "x"]),
+        ("empty", "10.96.0.6", &[]),
+    ] {
+        topology.apply_service(name(&format!("lab/{service_name}")), service(false, ip, 5000, None));
+        topology.apply_slice("lab", service_name, slice(&format!("lab/{service_name}"), 5678, pods));
+    }
+    let leads = |ip: &str| topology.leads_upstream(format!("{ip}:5000").parse().unwrap(), None, Some(&run));
+    assert_eq!(["10.96.0.3", "10.96.0.4", "10.96.0.5", "10.96.0.6"].map(leads), [true, false, false, false]);
+}
+
 #[test]
 fn the_gateway_is_dialled_at_its_cluster_address_or_at_its_node_port() {
     let topology = lab();

@@ -9,3 +9,4 @@ pub mod lab;
 pub mod run;
 pub mod setup;
 pub mod test;
+pub mod truth;

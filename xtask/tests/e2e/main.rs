@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bench;
+mod churn;
 mod observer;
 mod report;
 mod rollout;
@@ -51,6 +52,7 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("rollout_with_sleep_and_keepalive_loses_nothing", rollout::with_sleep_and_keepalive),
         ("pod_delete_as_assigned_explains_each_failure", rollout::pod_delete),
         ("pod_delete_with_sleep_loses_nothing", rollout::pod_delete_with_sleep),
+        ("the_ledger_stays_closed_under_churn", churn::ledger_stays_closed),
         ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
         ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
         ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),

@@ -1,5 +1,6 @@
 //! The client got no (complete) answer.
 
+use super::answered::nothing_lost;
 use super::unanswered::no_endpoint;
 use super::{Decision, Facts, attempt};
 use crate::correlate::cluster::Role;
@@ -72,6 +73,9 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
         if let Some(decision) = some_gateway_ending(ctx, request, &mut facts) {
             return Decision { facts, ..decision };
         }
+        if kind == ClientErrorKind::ConnectTimeout && never_arrived(ctx, request, &mut facts) {
+            return Decision::new(Cause::NetworkLoss, facts);
+        }
     }
     match kind {
         ClientErrorKind::Timeout => Decision::new(Cause::ClientTimeout, facts),
@@ -132,6 +136,21 @@ fn some_gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -
         attempt_ns: Some(client.sent_ns),
         ..Decision::new(Cause::GatewayTerminated, Facts::default())
     })
+}
+
+/// The node never made an entry for this connection, although it had gateway pods to send it to, and all of them were ready.
+fn never_arrived(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool {
+    let client = ctx.client[request as usize];
+    let mut gateways = ctx.cluster.pods.iter().filter(|life| life.role == Some(Role::Gateway)).peekable();
+    let proven = ctx.observed()
+        && nothing_lost(ctx)
+        && gateways.peek().is_some()
+        && gateways.all(|life| life.ready_throughout(client.sent_ns, client.end_ns) || life.was_over_by(client.sent_ns));
+    if proven {
+        let what = "no connection of this request was translated on any node, and the gateway was ready all the time";
+        facts.add(client.end_ns, "conntrack", what);
+    }
+    proven
 }
 
 fn alive(ctx: &Context<'_, '_>, request: u32) -> bool {

@@ -112,19 +112,6 @@ impl Network {
         })?
     }
 
-    /// A setting of this namespace.
-    pub fn sysctl(&self, name: &str) -> Result<String> {
-        let path = sysctl_path(name);
-        let read = self.within(|| fs::read_to_string(&path))?;
-        Ok(read.with_context(|| format!("cannot read {name}"))?.trim().to_owned())
-    }
-
-    /// Changes it.
-    pub fn set_sysctl(&self, name: &str, value: &str) -> Result<()> {
-        let path = sysctl_path(name);
-        self.within(|| fs::write(&path, value))?.with_context(|| format!("cannot set {name} to {value}"))
-    }
-
     /// Dials until one of these is met.
     pub fn wait_for(&self, address: SocketAddr, what: &[Met]) -> Result<Met> {
         let end = Instant::now() + Duration::from_secs(20);
@@ -150,8 +137,30 @@ impl Network {
     }
 }
 
-fn sysctl_path(name: &str) -> PathBuf {
-    Path::new("/proc/sys").join(name)
+/// The range of source ports.
+pub const PORT_RANGE: &str = "net/ipv4/ip_local_port_range";
+
+/// A setting of a network namespace that is put back when this is dropped.
+pub struct Setting<'a> {
+    network: &'a Network,
+    path: PathBuf,
+    before: String,
+}
+
+impl<'a> Setting<'a> {
+    /// Changes it.
+    pub fn change(network: &'a Network, name: &str, value: &str) -> Result<Self> {
+        let path = Path::new("/proc/sys").join(name);
+        let before = network.within(|| fs::read_to_string(&path))?.with_context(|| format!("cannot read {name}"))?;
+        network.within(|| fs::write(&path, value))?.with_context(|| format!("cannot set {name} to {value}"))?;
+        Ok(Self { network, path, before })
+    }
+}
+
+impl Drop for Setting<'_> {
+    fn drop(&mut self) {
+        let _ = self.network.within(|| fs::write(&self.path, &self.before));
+    }
 }
 
 /// What a connection attempt meets.

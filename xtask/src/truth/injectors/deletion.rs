@@ -16,11 +16,10 @@ use super::{Injector, MS, one_serving_pod, window};
 use crate::truth::{
     bench::{Bench, Load, POD_PORT, seconds_for},
     judge::{Hits, Said, Truth, Window},
-    node::{Frozen, Met, Network, at, monotonic_ns},
+    node::{Frozen, Met, Network, PORT_RANGE, Setting, at, monotonic_ns},
 };
 
 const RATE: u32 = 50;
-const PORTS: &str = "net/ipv4/ip_local_port_range";
 
 /// Refused, unanswered, and sent there by old entries, one after the other.
 pub const DEAD_POD: Injector = Injector {
@@ -72,7 +71,7 @@ fn inject(bench: &Bench<'_>) -> Result<Said> {
     node.wait_for(service, &[Met::Open])?;
 
     let ports = stale_ports(&node, service, pod.ip)?;
-    let _range = PortRange::narrow(&gateway, &ports)?;
+    let _range = Setting::change(&gateway, PORT_RANGE, &span(&ports)?)?;
     let stale_ns = monotonic_ns();
     // Each port is used at most once a second: an attempt that nobody answers keeps it for so long.
     sleep(Duration::from_secs(2 * (seconds_for(bench.cases, RATE) + 1)));
@@ -117,24 +116,20 @@ fn stale_ports(node: &Network, service: SocketAddr, dead: std::net::IpAddr) -> R
     Ok(ports)
 }
 
-/// The gateway's source ports are the span in which these are densest; the range before is put back when this is dropped.
-struct PortRange<'a> {
-    network: &'a Network,
-    before: String,
+/// The span in which half of these ports are densest.
+fn span(ports: &[u16]) -> Result<String> {
+    let wanted = (ports.len() / 2).max(20).min(ports.len());
+    let densest = ports.windows(wanted).min_by_key(|span| span[wanted - 1] - span[0]).context("no ports")?;
+    Ok(format!("{} {}", densest[0], densest[wanted - 1]))
 }
 
-impl<'a> PortRange<'a> {
-    fn narrow(network: &'a Network, ports: &[u16]) -> Result<Self> {
-        let before = network.sysctl(PORTS)?;
-        let wanted = (ports.len() / 2).max(20).min(ports.len());
-        let densest = ports.windows(wanted).min_by_key(|span| span[wanted - 1] - span[0]).context("no ports")?;
-        network.set_sysctl(PORTS, &format!("{} {}", densest[0], densest[wanted - 1]))?;
-        Ok(Self { network, before })
-    }
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
 
-impl Drop for PortRange<'_> {
-    fn drop(&mut self) {
-        let _ = self.network.set_sysctl(PORTS, &self.before);
+    #[test]
+    fn the_span_is_where_the_ports_are() {
+        let ports: Vec<u16> = (100..120).chain((5_000..5_040).step_by(2)).collect();
+        assert_eq!(super::span(&ports).unwrap(), "100 119");
     }
 }

@@ -2,11 +2,9 @@
 
 use std::{thread::sleep, time::Duration};
 
-use anyhow::Result;
-
 use super::{HELD_MS, Injector, MS, held, nothing, until_all_are_held, window};
 use crate::truth::{
-    bench::{Bench, GATEWAY_PORT, Load, seconds_for},
+    bench::{GATEWAY_PORT, Load, seconds_for},
     judge::{Said, Window},
     node::{Frozen, Met, PodProcess, at, monotonic_ns},
 };

@@ -1,6 +1,7 @@
 //! The injectors: each does one thing to requests on purpose, and knows to which.
 
 mod answers;
+mod client;
 mod cut;
 mod deletion;
 mod endpoints;
@@ -38,6 +39,7 @@ pub const ALL: &[Injector] = &[
     answers::GATEWAY_ERROR,
     answers::POD_TOO_SLOW,
     answers::CLIENT_TIMEOUT,
+    client::OUT_OF_PORTS,
     endpoints::NO_READY_ENDPOINT,
     deletion::DEAD_POD,
     cut::KILLED,

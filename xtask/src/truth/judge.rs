@@ -100,7 +100,7 @@ pub struct Judged {
     /// Should have been hit, and got a good answer all the same.
     pub escaped: BTreeMap<String, u64>,
     /// Sent at a time when the injector was not sure.
-    pub not_judged: u64,
+    pub unsure: u64,
     /// Everything off the diagonal.
     pub mistakes: Vec<Mistake>,
 }
@@ -115,7 +115,7 @@ pub fn judge(said: &Said, requests: &[Request]) -> Judged {
         let truth = match truth_of(said, request, &mut counted) {
             Verdict::Is(cause) => cause,
             Verdict::Unsure => {
-                judged.not_judged += 1;
+                judged.unsure += 1;
                 continue;
             }
         };
@@ -255,7 +255,7 @@ mod tests {
         let judged = judge(&said(hits), &requests);
         assert_eq!(judged.matrix[NONE], BTreeMap::from([("none".into(), 1), ("unknown".into(), 1)]));
         assert_eq!(judged.matrix["pod_5xx"], BTreeMap::from([("pod_5xx".into(), 1)]));
-        assert_eq!((judged.escaped["pod_5xx"], judged.not_judged), (1, 1));
+        assert_eq!((judged.escaped["pod_5xx"], judged.unsure), (1, 1));
         assert_eq!(score(&judged.matrix).unknown_ratio, Some(1.0));
     }
 
@@ -265,7 +265,7 @@ mod tests {
         let requests: Vec<Request> = (0..8).map(|n| request(n, 197 + n, Some("pod_5xx"))).collect();
         let judged = judge(&Said { unsure: Vec::new(), ..said(hits) }, &requests);
         // 3 before, then: 1 hit, 3 near the edge, 1 after it.
-        assert_eq!((judged.matrix["pod_5xx"]["pod_5xx"], judged.not_judged, judged.mistakes.len()), (1, 3, 4));
+        assert_eq!((judged.matrix["pod_5xx"]["pod_5xx"], judged.unsure, judged.mistakes.len()), (1, 3, 4));
     }
 
     #[test]

@@ -186,8 +186,8 @@ impl<'a> Rules<'a> {
     pub fn add(network: &'a Network, hook: &str, rules: &[&str]) -> Result<Self> {
         let table = Self::TABLE;
         let head = format!("add table {table}\nadd chain {table} c {{ type filter hook {hook} priority -400; }}\n");
-        let body: String = rules.iter().map(|rule| format!("add rule {table} c {rule}\n")).collect();
-        network.nft(&(head + &body))?;
+        let body: Vec<String> = rules.iter().map(|rule| format!("add rule {table} c {rule}\n")).collect();
+        network.nft(&(head + &body.concat()))?;
         Ok(Self { network })
     }
 }

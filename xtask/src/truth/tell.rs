@@ -34,8 +34,8 @@ pub fn outcome(outcome: &Outcome) {
     for (truth, count) in &judged.escaped {
         eprintln!("  {truth:26} got a good answer all the same × {count}");
     }
-    if judged.not_judged > 0 {
-        eprintln!("  not judged × {}: sent while the injector was at work", judged.not_judged);
+    if judged.unsure > 0 {
+        eprintln!("  not judged × {}: sent while the injector was at work", judged.unsure);
     }
     for mistake in judged.mistakes.iter().take(SHOWN) {
         eprintln!("  WRONG {}: {} is called {}", mistake.trace_id, mistake.truth, mistake.reported);
@@ -160,7 +160,7 @@ fn enter(
         let cases: u64 =
             outcome.judged.matrix.iter().filter(|(truth, _)| *truth != NONE).flat_map(|(_, row)| row.values()).sum();
         let injector = outcome.injector;
-        let _ = writeln!(text, "| {} | {} | {cases} | {} |", injector.name, injector.about, outcome.judged.not_judged);
+        let _ = writeln!(text, "| {} | {} | {cases} | {} |", injector.name, injector.about, outcome.judged.unsure);
     }
     for fault in faults {
         let _ = writeln!(text, "\nFault: {fault}.");
@@ -217,7 +217,8 @@ pub fn churn(out: &Path, ledger: &Ledger, wanted: Churn, journal: bool) -> Resul
     let written = fs::write(&file, serde_json::to_string_pretty(&document)? + "\n");
     written.with_context(|| format!("cannot write {}", file.display()))?;
     if journal {
-        let faults: String = faults.iter().map(|fault| format!("\nFault: {fault}.\n")).collect();
+        let faults: Vec<String> = faults.iter().map(|fault| format!("\nFault: {fault}.\n")).collect();
+        let faults = faults.concat();
         append(&now, &format!("\n## {}, churn\n\n{text}{faults}", now.strftime("%H:%M")))?;
     }
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("\n")) }

@@ -145,7 +145,8 @@ fn never_arrived(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool
     let proven = ctx.observed()
         && nothing_lost(ctx)
         && gateways.peek().is_some()
-        && gateways.all(|life| life.ready_throughout(client.sent_ns, client.end_ns) || life.was_over_by(client.sent_ns));
+        && gateways
+            .all(|life| life.ready_throughout(client.sent_ns, client.end_ns) || life.was_over_by(client.sent_ns));
     if proven {
         let what = "no connection of this request was translated on any node, and the gateway was ready all the time";
         facts.add(client.end_ns, "conntrack", what);

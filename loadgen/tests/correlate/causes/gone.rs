@@ -200,3 +200,19 @@ fn cut_by_a_container_that_was_back_before_the_watch_saw_it_end() {
     is(&failure, Cause::CutInFlight, Some("a"), TRACE);
     says(&failure, "kubernetes", "restarted");
 }
+
+#[test]
+fn no_ready_endpoint_and_the_node_does_not_say_so() {
+    // The node limits its ICMP errors; the conntrack entry is missing all the same.
+    let silent = |empty_ms: f64| {
+        let mut world = World::new("steady");
+        world.no_endpoints(empty_ms, "ml-inference");
+        let mut flow = world.flow(600.0, "a").answered(504, 1_003);
+        flow.last().failed(Outcome::Unanswered, 1_001).conn().nat = None;
+        failure_of(world, flow)
+    };
+    is(&silent(500.0), Cause::NoReadyEndpoint, None, THREAD);
+    // The node may know a little before the watch tells us.
+    is(&silent(610.0), Cause::NoReadyEndpoint, None, THREAD);
+    is(&silent(2_500.0), Cause::Unknown, None, THREAD);
+}

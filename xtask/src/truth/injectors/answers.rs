@@ -1,7 +1,5 @@
 //! Faults that the gateway's configuration deals out by the last digit of the trace id: exactly half of all requests.
 
-use anyhow::Result;
-
 use super::{Injector, nothing};
 use crate::truth::{
     bench::{Bench, Load, seconds_for},
@@ -15,9 +13,9 @@ fn load(bench: &Bench<'_>, path: &'static str) -> Load {
     Load::new(path, RATE, seconds_for(2 * bench.cases, RATE) + 1)
 }
 
-fn by_digit(cause: &'static str, what: &str) -> Result<Said> {
+fn by_digit(cause: &'static str, what: &str) -> Said {
     let why = format!("the gateway's configuration does it to trace ids that end in 0 to 7: {what}");
-    Ok(Said { truths: vec![Truth { cause, hits: Hits::TraceDigit, why }], unsure: Vec::new() })
+    Said { truths: vec![Truth { cause, hits: Hits::TraceDigit, why }], unsure: Vec::new() }
 }
 
 /// The pod answers 500.
@@ -27,7 +25,7 @@ pub const POD_5XX: Injector = Injector {
     about: "the pod itself answers half of the requests with 500",
     load: |bench| load(bench, "/truth/pod-5xx"),
     prepare: nothing,
-    inject: |_| by_digit("pod_5xx", "x-inference-fail-status: 500"),
+    inject: |_| Ok(by_digit("pod_5xx", "x-inference-fail-status: 500")),
 };
 
 /// The pod answers 404.
@@ -37,7 +35,7 @@ pub const REQUEST_ERROR: Injector = Injector {
     about: "the pod answers half of the requests with 404",
     load: |bench| load(bench, "/truth/request-error"),
     prepare: nothing,
-    inject: |_| by_digit("request_error", "x-inference-fail-status: 404"),
+    inject: |_| Ok(by_digit("request_error", "x-inference-fail-status: 404")),
 };
 
 /// The gateway answers 503 by itself.
@@ -47,7 +45,7 @@ pub const GATEWAY_ERROR: Injector = Injector {
     about: "the gateway answers half of the requests with 503 and asks no pod",
     load: |bench| load(bench, "/truth/gateway-error"),
     prepare: nothing,
-    inject: |_| by_digit("gateway_error", "return 503"),
+    inject: |_| Ok(by_digit("gateway_error", "return 503")),
 };
 
 /// The gateway's patience ends first.
@@ -57,7 +55,7 @@ pub const POD_TOO_SLOW: Injector = Injector {
     about: "the pod takes 1.5 s for half of the requests, the gateway waits 0.5 s",
     load: |bench| load(bench, "/truth/pod-too-slow").with(&["--workers=200"]),
     prepare: nothing,
-    inject: |_| by_digit("pod_too_slow", "x-inference-delay-ms: 1500, proxy_read_timeout 500ms"),
+    inject: |_| Ok(by_digit("pod_too_slow", "x-inference-delay-ms: 1500, proxy_read_timeout 500ms")),
 };
 
 /// The client's patience ends first.
@@ -65,7 +63,7 @@ pub const CLIENT_TIMEOUT: Injector = Injector {
     name: "client-timeout",
     causes: &["client_timeout"],
     about: "the pod takes 3 s for half of the requests, the client waits 1 s",
-    load: |bench| load(bench, "/truth/client-timeout").with(&["--workers=200", "--timeout=1s"]),
+    load: |bench| load(bench, "/truth/client-timeout").with(&["--workers=200", "--connect-timeout=1s", "--timeout=1s"]),
     prepare: nothing,
-    inject: |_| by_digit("client_timeout", "x-inference-delay-ms: 3000, and the client's --timeout is 1 s"),
+    inject: |_| Ok(by_digit("client_timeout", "x-inference-delay-ms: 3000, and the client's --timeout is 1 s")),
 };

@@ -266,6 +266,11 @@ impl Finished {
         Ok(Self { report, requests })
     }
 
+    /// Kernel events that the observer lost and counted. `None`: not measured.
+    pub fn events_lost(&self) -> Option<u64> {
+        self.report.pointer("/completeness/events_dropped").and_then(Value::as_u64)
+    }
+
     /// What must hold of every run, whatever was done to it.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -275,7 +280,6 @@ impl Finished {
         };
         zero("/ledger/unaccounted");
         zero("/completeness/join_conflicts");
-        zero("/completeness/events_dropped");
         let agreement = &self.report["completeness"]["pod_agreement"];
         if agreement["compared"] != agreement["agreed"] {
             problems.push(format!("pods: {agreement}"));

@@ -88,6 +88,7 @@ pub struct Outcome {
     said: Said,
     judged: Judged,
     problems: Vec<String>,
+    events_lost: Option<u64>,
 }
 
 /// Runs the injectors, judges the reports, tells.
@@ -132,7 +133,7 @@ fn run(bench: &Bench<'_>, injector: &'static Injector) -> Result<Outcome> {
     let said = (injector.inject)(bench)?;
     let finished = run.finish()?;
     let judged = judge::judge(&said, &finished.requests);
-    Ok(Outcome { injector, said, judged, problems: finished.problems() })
+    Ok(Outcome { injector, said, judged, problems: finished.problems(), events_lost: finished.events_lost() })
 }
 
 fn wanted(only: &[String]) -> Result<Vec<&'static Injector>> {

@@ -43,6 +43,11 @@ pub fn outcome(outcome: &Outcome) {
     for problem in &outcome.problems {
         eprintln!("  PROBLEM {problem}");
     }
+    match outcome.events_lost {
+        Some(0) => {}
+        Some(lost) => eprintln!("  the observer lost and counted {lost} kernel events"),
+        None => eprintln!("  whether kernel events were lost was not measured"),
+    }
 }
 
 /// Everything. An error when the diagonal is not all there is.
@@ -68,6 +73,7 @@ pub fn matrix(bench: &Bench<'_>, outcomes: &[Outcome], journal: bool) -> Result<
             json!({
                 "injector": outcome.injector.name, "about": outcome.injector.about, "truths": outcome.said.truths,
                 "unsure": outcome.said.unsure, "judged": outcome.judged, "problems": outcome.problems,
+                "events_lost": outcome.events_lost,
             })
         })
         .collect();
@@ -149,7 +155,7 @@ fn enter(
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "\n## {}\n\nKernel {}, Kubernetes {}; at least {} cases of each cause wanted. {}.\n\n{table}\n| injector | what it does | cases | not judged |\n|---|---|--:|--:|",
+        "\n## {}\n\nKernel {}, Kubernetes {}; at least {} cases of each cause wanted. {}.\n\n{table}\n| injector | what it does | cases | not judged | events lost |\n|---|---|--:|--:|--:|",
         now.strftime("%H:%M"),
         environment["kernel"].as_str().unwrap_or("unknown"),
         environment["kubernetes"].as_str().unwrap_or("unknown"),
@@ -160,7 +166,9 @@ fn enter(
         let cases: u64 =
             outcome.judged.matrix.iter().filter(|(truth, _)| *truth != NONE).flat_map(|(_, row)| row.values()).sum();
         let injector = outcome.injector;
-        let _ = writeln!(text, "| {} | {} | {cases} | {} |", injector.name, injector.about, outcome.judged.unsure);
+        let lost = outcome.events_lost.map_or("–".to_owned(), |lost| lost.to_string());
+        let (name, about, unsure) = (injector.name, injector.about, outcome.judged.unsure);
+        let _ = writeln!(text, "| {name} | {about} | {cases} | {unsure} | {lost} |");
     }
     for fault in faults {
         let _ = writeln!(text, "\nFault: {fault}.");

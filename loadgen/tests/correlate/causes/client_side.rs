@@ -132,3 +132,22 @@ fn a_syn_that_never_reached_the_node() {
     is(&lost(1, true), Cause::Unknown, None, None);
     is(&lost(0, false), Cause::Unknown, None, None);
 }
+
+#[test]
+fn an_old_entry_to_a_gateway_pod_that_is_gone() {
+    let late = |first: ClientErrorKind| {
+        let mut world = World::new("rollout");
+        world.pod(-1_000.0, "gw2", "api-gateway");
+        world.delete(500.0, "gw", 300.0);
+        let left = world.flow(900.0, "a").errored(first, 1_000).never_at_gateway();
+        world.add(left);
+        let mut flow = world.flow(9_000.0, "a").errored(ClientErrorKind::ConnectTimeout, 1_000).never_at_gateway();
+        flow.translation = None;
+        failure_of(world, flow)
+    };
+    let failure = late(ClientErrorKind::ConnectTimeout);
+    is(&failure, Cause::StaleNatEntry, Some("gw"), Some(JoinedBy::TimeWindow));
+    says(&failure, "conntrack", "no rule was consulted");
+    // A refusal ends its entry.
+    is(&late(ClientErrorKind::ConnectRefused), Cause::GatewayTerminated, Some("gw"), Some(JoinedBy::TimeWindow));
+}

@@ -28,7 +28,7 @@ pub const DEAD_POD: Injector = Injector {
     about: "the only pod is deleted while kube-proxy stands still; then the rules follow, and source ports are used again",
     load: |bench| {
         let part = seconds_for(bench.cases, RATE) + 1;
-        Load::new("/predict", RATE, 2 + 8 + part + 6 + 2 * part + 4).with(&["--workers=200"])
+        Load::new("/predict", RATE, 2 + 8 + part + 6 + 3 * part).with(&["--workers=200"])
     },
     prepare: one_serving_pod,
     inject,
@@ -74,7 +74,7 @@ fn inject(bench: &Bench<'_>) -> Result<Said> {
     let _range = Setting::change(&gateway, PORT_RANGE, &span(&ports)?)?;
     let stale_ns = monotonic_ns();
     // Each port is used at most once a second: an attempt that nobody answers keeps it for so long.
-    sleep(Duration::from_secs(2 * (seconds_for(bench.cases, RATE) + 1)));
+    sleep(Duration::from_secs(3 * (seconds_for(bench.cases, RATE) + 1)));
     let end_ns = monotonic_ns();
 
     let refused = format!("the injector's own dial to {address} was refused from the first moment to the last");

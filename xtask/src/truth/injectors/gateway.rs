@@ -5,7 +5,7 @@ use std::{thread::sleep, time::Duration};
 use super::{HELD_MS, Injector, MS, held, nothing, until_all_are_held, window};
 use crate::truth::{
     bench::{GATEWAY_PORT, Load, seconds_for},
-    judge::{Said, Window},
+    judge::{Hits, Said, Truth, Window},
     node::{Frozen, Met, PodProcess, at, monotonic_ns},
 };
 
@@ -35,10 +35,17 @@ pub const DELETED: Injector = Injector {
         let to_ns = monotonic_ns();
         drop(proxy);
         client.wait_for(port, &[Met::Open])?;
+        let open_ns = monotonic_ns() + 500 * MS;
         let why = format!("from its own dial to {} failing until kube-proxy went on", pod.ip);
+        // From then on the rules are right; what is still lost follows what the unanswered attempts have left.
+        let stale = Truth {
+            cause: "stale_nat_entry",
+            hits: Hits::FailedIn(Window { from_ns: open_ns, to_ns: u64::MAX }),
+            why: format!("its own dial to {port} was answered again, and unanswered attempts had left entries"),
+        };
         Ok(Said {
-            truths: vec![window("gateway_terminated", from_ns, to_ns, why)],
-            unsure: vec![Window { from_ns: asked_ns - 100 * MS, to_ns: monotonic_ns() + 500 * MS }],
+            truths: vec![window("gateway_terminated", from_ns, to_ns, why), stale],
+            unsure: vec![Window { from_ns: asked_ns - 100 * MS, to_ns: open_ns }],
         })
     },
 };

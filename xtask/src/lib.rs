@@ -10,3 +10,4 @@ pub mod run;
 pub mod setup;
 pub mod static_build;
 pub mod test;
+pub mod truth;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use verbs::{bench, ci, cluster, demo, image, setup, test};
+use verbs::{bench, ci, cluster, demo, image, setup, test, truth};
 
 /// Everything that is done with this repository.
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Verb {
     Cluster(cluster::ClusterArgs),
     /// Make the container images as OCI archives, without Docker
     Image(image::ImageArgs),
+    /// Make faults on purpose, and see whether the report calls each by its name
+    Truth(truth::TruthArgs),
     /// Find what is missing on this machine and install it
     Setup(setup::SetupArgs),
 }
@@ -40,6 +42,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Verb::Ci => ci::ci()?,
         Verb::Cluster(args) => return cluster::run(args),
         Verb::Image(args) => image::run(&args)?,
+        Verb::Truth(args) => truth::truth(&args)?,
         Verb::Setup(args) => setup::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,8 @@ use observer::record::{Hop, NatSource, Outcome};
 use super::clock::ms_between;
 use super::cluster::{PodAt, PodLife};
 use super::context::Context;
-use crate::report::schema::ChainStep;
+use crate::raw::ClientErrorKind;
+use crate::report::schema::{ChainStep, JoinedBy};
 
 /// Kernel-side moments of one pod, collected in one pass over the records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,9 +14,9 @@ use crate::report::schema::ChainStep;
 pub struct KernelMoments {
     /// The last connection that a rule still sent there.
     pub last_new_connection_ns: Option<u64>,
-    /// The first connection refused after its deletion.
+    /// The first connection that was refused after its deletion was dialled.
     pub listener_gone_ns: Option<u64>,
-    /// The first connection that nobody answered after its deletion.
+    /// The first connection that nobody answered after its deletion was dialled.
     pub address_gone_ns: Option<u64>,
     /// The last byte of an answer that left it.
     pub last_byte_ns: Option<u64>,
@@ -39,16 +40,29 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
             continue;
         }
         match conn.raw.outcome {
-            Outcome::Refused if conn.raw.nat.is_some() => earlier(&mut moments.listener_gone_ns, ended_ns),
+            Outcome::Refused if conn.raw.nat.is_some() => earlier(&mut moments.listener_gone_ns, conn.opened_ns()),
             Outcome::Unanswered => earlier(&mut moments.address_gone_ns, conn.opened_ns()),
             _ => {}
         }
     }
-    for front in &ctx.join.front {
+    for (request, front) in ctx.join.front.iter().enumerate() {
         let (Some(pod), Some(translation)) = (front.pod, front.translation) else { continue };
         let translation = &ctx.seen.translations[translation as usize];
         if translation.raw.nat.source == NatSource::New {
             later(&mut moments[pod as usize].last_new_connection_ns, translation.created_ns());
+        }
+        let client = ctx.client[request];
+        if ctx.cluster.pod(pod).ending_by(client.end_ns).is_none() || front.joined_by != Some(JoinedBy::Tuple) {
+            continue;
+        }
+        match client.error.as_ref().map(|error| error.kind) {
+            Some(ClientErrorKind::ConnectRefused) => {
+                earlier(&mut moments[pod as usize].listener_gone_ns, translation.created_ns());
+            }
+            Some(ClientErrorKind::ConnectTimeout) => {
+                earlier(&mut moments[pod as usize].address_gone_ns, translation.created_ns());
+            }
+            _ => {}
         }
     }
     let serving = ctx.seen.exchanges.iter().filter(|exchange| matches!(exchange.hop, Hop::Pod | Hop::Front));
@@ -92,6 +106,49 @@ pub fn chain(ctx: &Context<'_, '_>, pod: PodAt, moments: &KernelMoments) -> Vec<
             at_ns,
             after_ms: at_ns.map(|at_ns| ms_between(start_ns, at_ns)),
             source: source.to_owned(),
+            failed_until_next: at_ns.map(|_| 0),
         })
         .collect()
+}
+
+/// Counts each lost attempt at the step that it followed in time. What was lost before the first step is at none: it was lost to
+/// something else.
+pub fn count_lost(steps: &mut [ChainStep], attempts: &[u64]) {
+    // The last connection that was still sent there is lost before this step, not after it.
+    let begins_ns = |step: &ChainStep| Some(step.at_ns? + u64::from(step.step == "last_new_connection"));
+    let mut order: Vec<(u64, usize)> =
+        steps.iter().enumerate().filter_map(|(position, step)| Some((begins_ns(step)?, position))).collect();
+    order.sort_unstable();
+    for attempt_ns in attempts {
+        let after = order.partition_point(|(at_ns, _)| at_ns <= attempt_ns);
+        let Some((_, position)) = after.checked_sub(1).map(|before| order[before]) else { continue };
+        *steps[position].failed_until_next.get_or_insert(0) += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_counted_at_the_step_before_it_in_time() {
+        let step = |step: &str, at_ns: Option<u64>| ChainStep {
+            step: step.to_owned(),
+            at_ns,
+            after_ms: None,
+            source: String::new(),
+            failed_until_next: at_ns.map(|_| 0),
+        };
+        // The list is in the order of causes, which need not be that of time.
+        let mut steps = [
+            step("deletion_requested", Some(100)),
+            step("endpoint_removed", Some(150)),
+            step("last_new_connection", Some(190)),
+            step("listener_gone", Some(120)),
+            step("address_gone", None),
+        ];
+        count_lost(&mut steps, &[90, 100, 119, 120, 149, 155, 180, 190, 500]);
+        let lost: Vec<_> = steps.iter().map(|step| step.failed_until_next).collect();
+        assert_eq!(lost, [Some(2), Some(3), Some(1), Some(2), None]);
+    }
 }

@@ -1,12 +1,14 @@
 //! Every failed request with its cause, and the deletions that explain them.
 
+use std::collections::HashMap;
+
 use super::cause::{Decision, decide};
-use super::chain::{KernelMoments, chain, start_ns};
+use super::chain::{self, KernelMoments, chain, start_ns};
 use super::clock::ms_between;
 use super::cluster::{PodAt, Role};
 use super::context::Context;
 use super::ledger::outcome;
-use crate::report::schema::{Deletion, Failure};
+use crate::report::schema::{ChainStep, Deletion, Failure};
 
 /// A failed request and the pod it is counted against.
 pub struct Failed {
@@ -14,6 +16,8 @@ pub struct Failed {
     pub request: u32,
     /// The pod.
     pub pod: Option<PodAt>,
+    /// When the decisive attempt was made.
+    pub attempt_ns: Option<u64>,
     /// For the report.
     pub failure: Failure,
 }
@@ -21,7 +25,28 @@ pub struct Failed {
 /// Decides on every request that did not succeed.
 pub fn failures(ctx: &Context<'_, '_>, moments: &[KernelMoments]) -> Vec<Failed> {
     let failed = ctx.client.iter().enumerate().filter(|(_, client)| !client.succeeded());
-    failed.map(|(position, _)| failure(ctx, position as u32, decide(ctx, position as u32), moments)).collect()
+    let mut failed: Vec<Failed> =
+        failed.map(|(position, _)| failure(ctx, position as u32, decide(ctx, position as u32), moments)).collect();
+    let chains = chains(ctx, moments, &failed);
+    for failed in &mut failed {
+        failed.failure.chain = failed.pod.and_then(|pod| chains.get(&pod)).cloned().unwrap_or_default();
+    }
+    failed
+}
+
+/// The chain of each pod that requests were lost at, with the number lost between its steps.
+fn chains(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Failed]) -> HashMap<PodAt, Vec<ChainStep>> {
+    let mut attempts: HashMap<PodAt, Vec<u64>> = HashMap::new();
+    for failed in failed {
+        let Some(pod) = failed.pod else { continue };
+        attempts.entry(pod).or_default().extend(failed.attempt_ns);
+    }
+    let chain_of = |(pod, attempts): (PodAt, Vec<u64>)| {
+        let mut steps = chain(ctx, pod, &moments[pod as usize]);
+        chain::count_lost(&mut steps, &attempts);
+        (pod, steps)
+    };
+    attempts.into_iter().map(chain_of).collect()
 }
 
 fn failure(ctx: &Context<'_, '_>, request: u32, decision: Decision, moments: &[KernelMoments]) -> Failed {
@@ -45,16 +70,21 @@ fn failure(ctx: &Context<'_, '_>, request: u32, decision: Decision, moments: &[K
         joined_by: decision.joined_by,
         after_deletion_ms: deletion_ns.zip(decision.attempt_ns).map(|(deleted, tried)| ms_between(deleted, tried)),
         evidence: decision.facts.into_evidence(ctx.clock),
-        chain: decision.pod.map(|pod| chain(ctx, pod, &moments[pod as usize])).unwrap_or_default(),
+        chain: Vec::new(),
     };
-    Failed { request, pod: decision.pod, failure }
+    Failed { request, pod: decision.pod, attempt_ns: decision.attempt_ns, failure }
 }
 
 /// Each pod of gateway and upstream that was deleted during the run, in order of time.
 pub fn deletions(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Failed]) -> Vec<Deletion> {
     // What the preparation of an experiment had replaced before is no part of it, unless requests were lost there.
     let run = &ctx.raw.run;
-    let lost_there = |at: PodAt| failed.iter().any(|failed| failed.pod == Some(at));
+    let mut by_pod: HashMap<PodAt, Vec<&Failed>> = HashMap::new();
+    for failed in failed {
+        let Some(pod) = failed.pod else { continue };
+        by_pod.entry(pod).or_default().push(failed);
+    }
+    let lost_there = |at: PodAt| by_pod.contains_key(&at);
     let in_run = |ns: u64, at: PodAt| (run.started_ns..=run.ended_ns).contains(&ns) || lost_there(at);
     let mut deleted: Vec<(u64, PodAt)> = ctx
         .cluster
@@ -70,20 +100,19 @@ pub fn deletions(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Fai
         .into_iter()
         .map(|(_, at)| {
             let life = ctx.cluster.pod(at);
-            let mut lost: Vec<f64> = Vec::new();
-            let mut failed_requests = 0;
-            for failed in failed.iter().filter(|failed| failed.pod == Some(at)) {
-                failed_requests += 1;
-                lost.extend(failed.failure.after_deletion_ms);
-            }
+            let of_pod = by_pod.get(&at).map_or(&[][..], Vec::as_slice);
+            let lost = || of_pod.iter().filter_map(|failed| failed.failure.after_deletion_ms);
+            let mut steps = chain(ctx, at, &moments[at as usize]);
+            let attempts: Vec<u64> = of_pod.iter().filter_map(|failed| failed.attempt_ns).collect();
+            chain::count_lost(&mut steps, &attempts);
             Deletion {
                 pod: life.name.to_owned(),
                 uid: life.uid.to_owned(),
                 role: role_name(life.role).to_owned(),
-                chain: chain(ctx, at, &moments[at as usize]),
-                failed: failed_requests,
-                first_failure_after_ms: lost.iter().copied().reduce(f64::min),
-                last_failure_after_ms: lost.iter().copied().reduce(f64::max),
+                chain: steps,
+                failed: of_pod.len() as u64,
+                first_failure_after_ms: lost().reduce(f64::min),
+                last_failure_after_ms: lost().reduce(f64::max),
                 hook_failed: life.hook_failed.map(|(_, message)| message.to_owned()),
             }
         })

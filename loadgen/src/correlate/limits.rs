@@ -5,6 +5,10 @@
 /// API server needs longer.
 pub const WATCH_LAG_NS: u64 = 1_000_000_000;
 
+/// The kubelet looks once a second which containers still run, and then has to tell: we learn of a container's end up to this
+/// long after what it cut off.
+pub const CONTAINER_LAG_NS: u64 = 3_000_000_000;
+
 /// kube-proxy applies changes at most once a second, and a large rule set takes a while to load: a Service that had no
 /// endpoint this long ago may still be rejected now.
 pub const RULE_LAG_NS: u64 = 3_000_000_000;

@@ -12,6 +12,7 @@ pub struct Counters {
     failed: AtomicU64,
     starved: AtomicU64,
     last_end_ns: AtomicU64,
+    last_failure_ns: AtomicU64,
 }
 
 /// One reading.
@@ -37,6 +38,9 @@ impl Counters {
     pub fn ended(&self, request: &ClientRequest) {
         let counter = if request.succeeded() { &self.succeeded } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);
+        if !request.succeeded() {
+            self.last_failure_ns.fetch_max(request.end_ns, Ordering::Relaxed);
+        }
         self.last_end_ns.fetch_max(request.end_ns, Ordering::Relaxed);
         if request.starved {
             self.starved.fetch_add(1, Ordering::Relaxed);
@@ -46,6 +50,11 @@ impl Counters {
     /// When the last request ended. `None`: none has.
     pub fn last_end_ns(&self) -> Option<u64> {
         Some(self.last_end_ns.load(Ordering::Relaxed)).filter(|&at| at > 0)
+    }
+
+    /// When the last request that failed ended. `None`: none has.
+    pub fn last_failure_ns(&self) -> Option<u64> {
+        Some(self.last_failure_ns.load(Ordering::Relaxed)).filter(|&at| at > 0)
     }
 
     /// Reads all of them.

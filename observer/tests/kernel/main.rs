@@ -7,6 +7,7 @@
 mod attempts;
 mod endings;
 mod gateway;
+mod hard;
 mod messages;
 mod nginx;
 mod observed;

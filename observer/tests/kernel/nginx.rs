@@ -244,3 +244,49 @@ fn cached_connections_that_die() {
     assert_eq!(attempts.fronts.values().filter(|exchange| exchange.status == Some(200)).count(), answered);
     eprintln!("nginx with keep-alive: {led_back} attempts, {reused} on re-used connections, {cut} cut, all lead back");
 }
+
+/// The cached connection dies as it is used: the client sees one answer, and the records have both attempts, each with what became of it.
+#[test]
+fn one_request_and_two_attempts() {
+    let Some(mut observed) = observe() else { return };
+    let (front, live) = (free_address(), server(1));
+    let servers = format!("server {live} max_fails=0; keepalive 1;");
+    let Some(_nginx) = start(front, &servers, "1.1") else { return };
+    observed.kernel.watch_ports(&[front.port(), live.port()]).unwrap();
+    let mut client = connect(front);
+    let id = |number: u32| format!("{:032x}", 0xabc0 + number);
+    for number in 0..2 {
+        let trace = format!("traceparent: 00-{}-00000000000000aa-01", id(number));
+        client.write_all(format!("GET / HTTP/1.1\r\nHost: x\r\n{trace}\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let mut buffer = [0; 4096];
+        while !answer.ends_with(b"ok") {
+            let n = client.read(&mut buffer).unwrap();
+            assert_ne!(n, 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&buffer[..n]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+    }
+    drop(client);
+    observed.settle();
+    observed.flow.flush(&mut observed.out);
+    let attempts = Attempts::new(&observed, front);
+    assert!(attempts.fronts.values().all(|exchange| exchange.status == Some(200)));
+    assert_eq!(attempts.fronts.len(), 2);
+    let mut seen: Vec<_> = attempts.exchanges.values().collect();
+    seen.sort_by_key(|exchange| exchange.request_start_ns);
+    let told: Vec<_> =
+        seen.iter().map(|it| (it.trace_id.clone().unwrap(), it.index, it.reused, it.status, it.end)).collect();
+    assert_eq!(
+        told,
+        [
+            (id(0), 0, false, Some(200), ExchangeEnd::Complete),
+            (id(1), 1, true, None, ExchangeEnd::Reset),
+            (id(1), 0, false, Some(200), ExchangeEnd::Complete),
+        ]
+    );
+    assert_eq!(seen[0].conn, seen[1].conn);
+    // The order of calls says the same: the second connection was dialled for the request whose attempt had failed.
+    let request = attempts.request(attempts.connections[&seen[2].conn].opened_after.as_ref());
+    assert_eq!(request.trace_id, Some(id(1)));
+}

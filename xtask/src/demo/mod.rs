@@ -97,7 +97,7 @@ pub fn demo(args: &DemoArgs) -> Result<()> {
 }
 
 /// Ctrl-C reaches the running child as well (one process group): it ends in good order, and so do we.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot watch for Ctrl-C")?;

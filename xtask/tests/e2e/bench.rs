@@ -46,7 +46,9 @@ impl Bench {
         }
         images.sort();
         ensure!(!images.is_empty(), "no archives in {}", inputs.archives.display());
-        let cluster = ClusterGuard::up(&Options { images, ..Options::default() })?;
+        // Few addresses: those of pods that are gone come back soon.
+        let pod_subnet = "10.244.0.0/27".parse().context("the subnet")?;
+        let cluster = ClusterGuard::up(&Options { images, pod_subnet, ..Options::default() })?;
         Lab::new(&cluster).install_observer()?;
         let out = verbs::run::root().join("target/e2e");
         Ok(Self { cluster, loadgen: inputs.loadgen.clone(), out })
@@ -62,6 +64,11 @@ impl Bench {
         let mut command = self.cluster.client_command(&self.loadgen);
         command.args(arguments);
         command
+    }
+
+    /// Where loadgen is.
+    pub fn loadgen_program(&self) -> &Path {
+        &self.loadgen
     }
 
     /// Runs loadgen to its end.

@@ -5,6 +5,7 @@
 mod bad_input;
 mod balance;
 mod bench;
+mod churn;
 mod observer;
 mod report;
 mod rollout;
@@ -63,6 +64,7 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("dual_rollout_says_which_part_lost_what", updates::dual_rollout),
         ("canary_share_is_what_the_pods_counted", updates::canary),
         ("rollback_is_kubectls", updates::rollback),
+        ("the_ledger_stays_closed_under_churn", churn::ledger_stays_closed),
         ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
         ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
         ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),

@@ -55,7 +55,7 @@ pub fn server_error(ctx: &Context<'_, '_>, request: u32, status: u16, mut facts:
 }
 
 /// "Was not seen" means "was not there" only when no event was lost and every attempt has found its request.
-fn nothing_lost(ctx: &Context<'_, '_>) -> bool {
+pub fn nothing_lost(ctx: &Context<'_, '_>) -> bool {
     let whole = |file: &crate::raw::ObserverFile| {
         file.records_end.as_ref().is_some_and(|end| end.loss.is_empty())
             && file.run.as_ref().is_some_and(|run| run.records_dropped == 0)

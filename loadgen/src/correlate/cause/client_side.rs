@@ -1,5 +1,6 @@
 //! The client got no (complete) answer.
 
+use super::answered::nothing_lost;
 use super::unanswered::no_endpoint;
 use super::{Decision, Facts, attempt};
 use crate::correlate::cluster::Role;
@@ -69,8 +70,16 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
         if no_endpoint(ctx, &ctx.raw.run.config.gateway_service, client.sent_ns, &mut facts) {
             return Decision::new(Cause::NoReadyEndpoint, facts);
         }
+        if kind == ClientErrorKind::ConnectTimeout
+            && let Some(decision) = old_entry(ctx, request, &mut facts)
+        {
+            return Decision { facts, ..decision };
+        }
         if let Some(decision) = some_gateway_ending(ctx, request, &mut facts) {
             return Decision { facts, ..decision };
+        }
+        if kind == ClientErrorKind::ConnectTimeout && never_arrived(ctx, request, &mut facts) {
+            return Decision::new(Cause::NetworkLoss, facts);
         }
     }
     match kind {
@@ -132,6 +141,54 @@ fn some_gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -
         attempt_ns: Some(client.sent_ns),
         ..Decision::new(Cause::GatewayTerminated, Facts::default())
     })
+}
+
+/// No entry was made for this connection, so no rule was consulted; but entries of earlier attempts that a gateway pod did not answer
+/// before it was gone were still alive, and a source port that is used again follows them. The client's error does not name its
+/// port, so which of them it was is not known.
+fn old_entry(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
+    let client = ctx.client[request as usize];
+    if !ctx.observed() || !nothing_lost(ctx) {
+        return None;
+    }
+    let earlier = (0..request).rev().map(|at| (at, ctx.client[at as usize]));
+    let (pod, made_ns) = earlier
+        .take_while(|(_, other)| other.sent_ns.saturating_add(STALE_ENTRY_NS) >= client.sent_ns)
+        .filter(|(_, other)| other.error.as_ref().is_some_and(|error| error.kind == ClientErrorKind::ConnectTimeout))
+        .find_map(|(at, _)| {
+            let front = ctx.front(at);
+            let gone = |pod: u32| ctx.cluster.pod(pod).gone_ns.is_some_and(|ns| ns <= client.sent_ns);
+            let pod = front.pod.filter(|pod| gone(*pod))?;
+            Some((pod, ctx.seen.translations[front.translation? as usize].created_ns()))
+        })?;
+    let name = ctx.pod_name(pod);
+    facts.add(made_ns, "conntrack", format!("an attempt at gateway pod {name} that nobody answered left an entry"));
+    let what = "no entry was made for this connection, so it followed an older one; no rule was consulted";
+    facts.add(client.sent_ns, "conntrack", what);
+    facts.pod_end(ctx.cluster.pod(pod), client.sent_ns);
+    facts.missing(ctx, request, "which of the old entries it was; only the time fits");
+    Some(Decision {
+        pod: Some(pod),
+        joined_by: Some(JoinedBy::TimeWindow),
+        attempt_ns: Some(client.sent_ns),
+        ..Decision::new(Cause::StaleNatEntry, Facts::default())
+    })
+}
+
+/// The node never made an entry for this connection, although it had gateway pods to send it to, and all of them were ready.
+fn never_arrived(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool {
+    let client = ctx.client[request as usize];
+    let mut gateways = ctx.cluster.pods.iter().filter(|life| life.role == Some(Role::Gateway)).peekable();
+    let proven = ctx.observed()
+        && nothing_lost(ctx)
+        && gateways.peek().is_some()
+        && gateways
+            .all(|life| life.ready_throughout(client.sent_ns, client.end_ns) || life.was_over_by(client.sent_ns));
+    if proven {
+        let what = "no connection of this request was translated on any node, and the gateway was ready all the time";
+        facts.add(client.end_ns, "conntrack", what);
+    }
+    proven
 }
 
 fn alive(ctx: &Context<'_, '_>, request: u32) -> bool {

@@ -13,6 +13,11 @@ use crate::report::schema::Cause;
 /// No answer at all: the address is dead, or packets were lost on the way to a pod that is alive.
 pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
     let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {
+        // A node rejects what it has no endpoint for with ICMP, and sends few of these a second (`net.ipv4.icmp_ratelimit`): most
+        // such attempts are not answered at all.
+        if conn.raw.nat.is_none() && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts) {
+            return Cause::NoReadyEndpoint;
+        }
         if let Some(nat) = conn.raw.nat.as_ref().filter(|_| entry_is_old(conn))
             && let Some(since_ns) = ctx.cluster.nobody_has(nat.chosen.ip())
         {
@@ -71,10 +76,12 @@ pub fn rejected(ctx: &Context<'_, '_>, request: u32, conn: &Conn<'_>, facts: &mu
     Cause::Unknown
 }
 
-/// The Service had no endpoint at that time, or so shortly before that the node's rules can still say so.
+/// The Service had no endpoint at that time, or so shortly before that the node's rules can still say so, or so shortly after that
+/// the node knew before the watch told us.
 pub fn no_endpoint(ctx: &Context<'_, '_>, service: &str, at_ns: u64, facts: &mut Facts) -> bool {
     let history = ctx.cluster.endpoints_of(service);
-    let Some(empty) = history.and_then(|history| history.empty_within(at_ns.saturating_sub(RULE_LAG_NS), at_ns)) else {
+    let (from_ns, until_ns) = (at_ns.saturating_sub(RULE_LAG_NS), at_ns.saturating_add(WATCH_LAG_NS));
+    let Some(empty) = history.and_then(|history| history.empty_within(from_ns, until_ns)) else {
         return false;
     };
     facts.add(empty.at_ns, "kubernetes", format!("Service {service} had no ready endpoint"));

@@ -61,7 +61,14 @@ impl<'a> Cluster<'a> {
                     life.gone_ns.get_or_insert(entry.at_ns);
                 }
                 take_containers(&mut life.container_ends, entry.at_ns, containers);
-                let restarts = containers.iter().map(|container| container.restarts).sum();
+                let restarts: i32 = containers.iter().map(|container| container.restarts).sum();
+                // A container that is back before the watch could show it as ended.
+                if let Some((_, before)) = life.restarts
+                    && restarts > before
+                    && containers.iter().all(|container| container.state == "running")
+                {
+                    life.container_ends.push((entry.at_ns, format!("restarted, for the {restarts}. time")));
+                }
                 life.restarts = Some((life.restarts.map_or(restarts, |(first, _)| first), restarts));
                 if let Some(ip) = ip
                     && life.ip.replace(*ip) != Some(*ip)

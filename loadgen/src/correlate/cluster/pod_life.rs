@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::correlate::limits::WATCH_LAG_NS;
+use crate::correlate::limits::{CONTAINER_LAG_NS, WATCH_LAG_NS};
 
 /// What a pod does in the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +119,7 @@ impl<'a> PodLife<'a> {
 
     /// The sign that a container of it had ended by `at_ns`, and the pod had not become ready again since.
     pub fn container_ended_by(&self, at_ns: u64) -> Option<PodEnd> {
-        let by = at_ns.saturating_add(WATCH_LAG_NS);
+        let by = at_ns.saturating_add(CONTAINER_LAG_NS);
         let (ended_ns, how) = self.container_ends.iter().rev().find(|(ns, _)| *ns <= by)?;
         let again = self.ready.iter().any(|(ns, ready)| *ready && ns > ended_ns && *ns < at_ns);
         (!again).then(|| PodEnd {
@@ -142,6 +142,11 @@ impl<'a> PodLife<'a> {
             was_ready = *ready;
         }
         removed
+    }
+
+    /// It was gone by then.
+    pub fn was_over_by(&self, at_ns: u64) -> bool {
+        self.gone_ns.is_some_and(|ns| ns <= at_ns) || self.absent_since_ns.is_some_and(|ns| ns <= at_ns)
     }
 
     /// The pod was ready from before `from_ns` until after `until_ns`, and nothing ended in between.

@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, throttling};
 use crate::experiment::files::Files;
 use crate::experiment::last_run::{self, LastRun};
 use crate::experiment::{Experiment, Lab, Narrator, Setup};
-use crate::load::{Counters, Load, LoadPlan, Plan, Reason, RunId, Stop, realtime_ns};
+use crate::load::{Counters, Load, LoadPlan, Plan, Reason, RunId, Stop, monotonic_ns, realtime_ns};
 use crate::raw::EndedBy;
 
 /// After an interruption, for rollouts under way.
@@ -25,6 +25,9 @@ const SETTLE_AFTER_ABORT: Duration = Duration::from_secs(120);
 
 /// From the last answer to the end of the observation: the last connections are still being closed, by both sides.
 const CLOSING: Duration = Duration::from_millis(500);
+
+/// From the last failure to the end of the watches.
+const HEARING: Duration = Duration::from_secs(3);
 
 /// Everything from here on puts back what it changed, whatever happens. Once something was sent, it is kept as well.
 pub async fn perform<E: Experiment>(
@@ -84,6 +87,7 @@ pub async fn perform<E: Experiment>(
             warnings.push(error.to_string());
         }
     }
+    hear_out(&counters).await;
     drop(watches);
     warnings.extend(put_back(setup, &lab, stop).await);
     drop(lab);
@@ -111,6 +115,13 @@ pub async fn perform<E: Experiment>(
     run_file.warnings = warnings;
     ended.write_run(&run_file)?;
     Ok(Ran { dir: ended.dir, ended_by: run_file.ended_by, error })
+}
+
+/// What a failure was caused by is told after it: a container's end takes the kubelet a second or two to find.
+async fn hear_out(counters: &Counters) {
+    let Some(failed_ns) = counters.last_failure_ns() else { return };
+    let since = Duration::from_nanos(monotonic_ns().saturating_sub(failed_ns));
+    tokio::time::sleep(HEARING.saturating_sub(since)).await;
 }
 
 /// Prepares the experiment and announces the run. On an error or an interruption nothing has been sent.

@@ -120,6 +120,8 @@ pub struct ChainStep {
     pub after_ms: Option<f64>,
     /// Who says so.
     pub source: String,
+    /// Requests whose lost attempt at this pod was made from then until the next step in time. `null`: the step was not measured.
+    pub failed_until_next: Option<u64>,
 }
 
 /// One pod of gateway or upstream that was deleted during the run.

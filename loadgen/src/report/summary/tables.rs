@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::style::{Style, escape, lines, short};
-use crate::report::schema::{Cause, ChainStep, Failure, Latency, Report};
+use crate::report::schema::{Cause, ChainStep, Deletion, Failure, Latency, Report};
 
 /// Entries of the time line that are shown; all are in `report.json`.
 const TIMELINE_ROWS: usize = 40;
+/// Ends of pods that are shown; all are in `report.json`.
+const ENDS_ROWS: usize = 30;
 /// Slow successes that are shown.
 const SLOW_ROWS: usize = 5;
 
@@ -108,7 +110,7 @@ pub fn ends(report: &Report, style: Style) -> String {
         "gone",
         "lost",
     ]);
-    for deletion in &report.deletions {
+    for deletion in report.deletions.iter().take(ENDS_ROWS) {
         let after = |step: &str| {
             let found = deletion.chain.iter().find(|found| found.step == step).and_then(|found| found.after_ms);
             found.map_or_else(|| "–".to_owned(), |ms| format!("{ms:+.0} ms"))
@@ -129,6 +131,12 @@ pub fn ends(report: &Report, style: Style) -> String {
     }
     let mut out = style.title("How pods ended (times since the first sign; – is not measured, or did not happen)");
     out.push_str(&lines(&table));
+    if let Some(more) = report.deletions.len().checked_sub(ENDS_ROWS).filter(|more| *more > 0) {
+        out.push_str(&style.paragraph("  … ", &format!("and {more} more in report.json")));
+    }
+    for deletion in report.deletions.iter().filter(|deletion| deletion.failed > 0).take(ENDS_ROWS) {
+        out.push_str(&style.paragraph("  lost ", &format!("at {}: {}", short(&deletion.pod), lost_between(deletion))));
+    }
     let mut hooks: BTreeMap<&str, u64> = BTreeMap::new();
     for message in report.deletions.iter().filter_map(|deletion| deletion.hook_failed.as_deref()) {
         *hooks.entry(message).or_insert(0) += 1;
@@ -138,6 +146,27 @@ pub fn ends(report: &Report, style: Style) -> String {
         out.push_str(&style.paragraph("  FailedPreStopHook ", &format!("× {n}: {}", escape(message))));
     }
     out
+}
+
+/// "3 between listener gone and address gone, 1 after pod gone".
+fn lost_between(deletion: &Deletion) -> String {
+    let mut steps: Vec<&ChainStep> = deletion.chain.iter().filter(|step| step.at_ns.is_some()).collect();
+    steps.sort_by_key(|step| step.at_ns);
+    let name = |step: &ChainStep| step.step.replace('_', " ");
+    let mut counted = 0;
+    let mut parts = Vec::new();
+    for (position, step) in steps.iter().enumerate() {
+        let Some(count) = step.failed_until_next.filter(|count| *count > 0) else { continue };
+        counted += count;
+        parts.push(match steps.get(position + 1) {
+            Some(next) => format!("{count} between {} and {}", name(step), name(next)),
+            None => format!("{count} after {}", name(step)),
+        });
+    }
+    if deletion.failed > counted {
+        parts.push(format!("{} at an unknown time", deletion.failed - counted));
+    }
+    parts.join(", ")
 }
 
 impl ChainStep {

@@ -108,3 +108,46 @@ fn without_an_observer_nothing_is_claimed() {
     assert_eq!(report.completeness.events_dropped, None);
     assert!(report.warnings.iter().any(|warning| warning.contains("no records of an observer")));
 }
+
+#[test]
+fn a_syn_that_never_reached_the_node() {
+    let lost = |dropped: u64, ready: bool| {
+        let mut world = World::new("steady");
+        if !ready {
+            world.container_ends(500.0, "gw", "Error:1");
+        }
+        let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::ConnectTimeout, 3_000).never_at_gateway();
+        flow.translation = None;
+        world.add(flow);
+        let mut raw = world.finish();
+        if dropped > 0 {
+            raw.observers[0].records_end.as_mut().unwrap().loss.insert("conntrack".into(), dropped);
+        }
+        correlate(&raw).failures.remove(0)
+    };
+    let failure = lost(0, true);
+    is(&failure, Cause::NetworkLoss, None, None);
+    says(&failure, "conntrack", "no connection of this request was translated");
+    // Where events were lost its entry may be among them.
+    is(&lost(1, true), Cause::Unknown, None, None);
+    is(&lost(0, false), Cause::Unknown, None, None);
+}
+
+#[test]
+fn an_old_entry_to_a_gateway_pod_that_is_gone() {
+    let late = |first: ClientErrorKind| {
+        let mut world = World::new("rollout");
+        world.pod(-1_000.0, "gw2", "api-gateway");
+        world.delete(500.0, "gw", 300.0);
+        let left = world.flow(900.0, "a").errored(first, 1_000).never_at_gateway();
+        world.add(left);
+        let mut flow = world.flow(9_000.0, "a").errored(ClientErrorKind::ConnectTimeout, 1_000).never_at_gateway();
+        flow.translation = None;
+        failure_of(world, flow)
+    };
+    let failure = late(ClientErrorKind::ConnectTimeout);
+    is(&failure, Cause::StaleNatEntry, Some("gw"), Some(JoinedBy::TimeWindow));
+    says(&failure, "conntrack", "no rule was consulted");
+    // A refusal ends its entry.
+    is(&late(ClientErrorKind::ConnectRefused), Cause::GatewayTerminated, Some("gw"), Some(JoinedBy::TimeWindow));
+}

@@ -173,3 +173,46 @@ fn an_old_entry_to_an_address_that_nobody_has() {
     is(&stale(NatSource::Dump, "10.244.0.99:5000"), Cause::Unknown, None, THREAD);
     is(&stale(NatSource::New, "10.244.0.99:5000"), Cause::Unknown, None, THREAD);
 }
+
+#[test]
+fn cut_by_a_container_whose_end_is_told_late() {
+    let cut = |told_ms: f64| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(600.0, "a").answered(502, 30);
+        flow.last().cut(Close::FinRemote, 25);
+        world.container_ends(told_ms, "a", "Error:137");
+        failure_of(world, flow)
+    };
+    // The kubelet looks once a second, and then has to tell.
+    let failure = cut(2_900.0);
+    is(&failure, Cause::CutInFlight, Some("a"), TRACE);
+    says(&failure, "kubernetes", "Error:137");
+    is(&cut(4_500.0), Cause::Unknown, Some("a"), TRACE);
+}
+
+#[test]
+fn cut_by_a_container_that_was_back_before_the_watch_saw_it_end() {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(600.0, "a").answered(502, 30);
+    flow.last().cut(Close::FinRemote, 25);
+    world.container_restarts(2_000.0, "a");
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::CutInFlight, Some("a"), TRACE);
+    says(&failure, "kubernetes", "restarted");
+}
+
+#[test]
+fn no_ready_endpoint_and_the_node_does_not_say_so() {
+    // The node limits its ICMP errors; the conntrack entry is missing all the same.
+    let silent = |empty_ms: f64| {
+        let mut world = World::new("steady");
+        world.no_endpoints(empty_ms, "ml-inference");
+        let mut flow = world.flow(600.0, "a").answered(504, 1_003);
+        flow.last().failed(Outcome::Unanswered, 1_001).conn().nat = None;
+        failure_of(world, flow)
+    };
+    is(&silent(500.0), Cause::NoReadyEndpoint, None, THREAD);
+    // The node may know a little before the watch tells us.
+    is(&silent(610.0), Cause::NoReadyEndpoint, None, THREAD);
+    is(&silent(2_500.0), Cause::Unknown, None, THREAD);
+}

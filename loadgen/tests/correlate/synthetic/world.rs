@@ -113,6 +113,13 @@ impl World {
         self.tell_pod(ms, name, false);
     }
 
+    /// A container of it is running again, and the watch never showed it ended.
+    pub fn container_restarts(&mut self, ms: f64, name: &str) {
+        let state = self.pods.get_mut(name).unwrap();
+        state.containers[0].restarts += 1;
+        self.tell_pod(ms, name, false);
+    }
+
     pub fn event(&mut self, ms: f64, reason: &str, name: &str, message: &str, count: i32) {
         self.push(
             ms,

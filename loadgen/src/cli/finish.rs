@@ -22,6 +22,17 @@ pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
 /// After a run: its report, and the exit code that follows from both.
 pub fn after(ran: &Ran, show: &ShowArgs) -> Result<u8, Failure> {
     let report = make(&ran.dir, show);
+    judge(ran, report)
+}
+
+/// The same without writing to stdout: the report, and the exit code.
+pub fn quietly(ran: &Ran, show: &ShowArgs) -> Result<(Report, u8), Failure> {
+    let report = write(&ran.dir, show)?;
+    let code = judge(ran, Ok(report.clone()))?;
+    Ok((report, code))
+}
+
+fn judge(ran: &Ran, report: Result<Report, Failure>) -> Result<u8, Failure> {
     if let Some(error) = &ran.error {
         // The report of a run that failed is a by-product; the failure is the result.
         return Err(Failure::tool(format!("{error}\n  what was measured is kept in {}", ran.dir.display())));
@@ -36,12 +47,17 @@ pub fn after(ran: &Ran, show: &ShowArgs) -> Result<u8, Failure> {
 }
 
 fn make(dir: &Path, show: &ShowArgs) -> Result<Report, Failure> {
+    let report = write(dir, show)?;
+    output::print(&report, show.output)?;
+    Ok(report)
+}
+
+fn write(dir: &Path, show: &ShowArgs) -> Result<Report, Failure> {
     let raw = read_run(dir).map_err(Failure::tool)?;
     let mut report = correlate(&raw);
     report.thresholds = show.fail_if.iter().map(|condition| condition.evaluate(&report)).collect();
     write_json(&dir.join("report.json"), &report).map_err(Failure::tool)?;
     write_text(&dir.join("report.html"), &html(&report).map_err(Failure::tool)?).map_err(Failure::tool)?;
-    output::print(&report, show.output)?;
     Ok(report)
 }
 

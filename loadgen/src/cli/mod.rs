@@ -2,13 +2,18 @@
 
 mod answers;
 mod args;
+mod check;
+mod compare;
 mod doctor;
 mod exit;
 mod finish;
 mod output;
+mod plan;
 mod progress;
+mod repeat;
 mod run;
 mod signals;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -47,17 +52,25 @@ fn execute(command: Command) -> Result<u8, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::tool(format!("cannot start: {e}")))?;
-    let code = match command {
-        Command::Report(args) => finish::report(&args),
-        Command::Answers(args) => answers::answers(&args),
-        Command::Doctor(args) => runtime.block_on(doctor::doctor(&args)),
-        Command::Steady(args) => runtime.block_on(run::steady(&args)),
-        Command::PodDelete(args) => runtime.block_on(run::pod_delete(&args)),
-        Command::Rollout(args) => runtime.block_on(run::rollout(&args)),
-    };
+    let code = runtime.block_on(dispatch(command));
     // A watch or a forwarded port may still be waiting for the network.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     code
+}
+
+/// One command. A plan comes back here for each of its experiments.
+async fn dispatch(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Report(args) => finish::report(&args),
+        Command::Answers(args) => answers::answers(&args),
+        Command::Plan(args) => Box::pin(plan::run(&args)).await,
+        Command::Verify(args) => Box::pin(verify::run(&args)).await,
+        Command::Compare(args) => compare::run(&args),
+        Command::Doctor(args) => Box::pin(doctor::doctor(&args)).await,
+        Command::Steady(args) => Box::pin(run::steady(&args)).await,
+        Command::PodDelete(args) => Box::pin(run::pod_delete(&args)).await,
+        Command::Rollout(args) => Box::pin(run::rollout(&args)).await,
+    }
 }
 
 fn init_log(verbose: u8) {

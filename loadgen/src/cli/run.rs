@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::args::{LoadArgs, PhaseArgs, PodDeleteArgs, ResultArgs, RolloutArgs, SteadyArgs, TargetArgs};
 use super::exit::{Failure, INTERRUPTED};
 use super::progress::Progress;
-use super::{finish, signals};
+use super::{check, finish, plan, repeat, signals};
 use crate::cluster::{Target, gateway};
 use crate::experiment::files::RESULTS;
 use crate::experiment::pod_delete::PodDelete;
 use crate::experiment::rollout::Rollout;
 use crate::experiment::steady::Steady;
-use crate::experiment::{Experiment, Narrator, RunError, Setup, run};
+use crate::experiment::{Experiment, Narrator, Ran, RunError, Setup, run};
 use crate::load::client::ClientSettings;
 use crate::load::{Plan, Stop};
 use crate::raw::Schedule;
@@ -27,7 +27,8 @@ pub async fn steady(args: &SteadyArgs) -> Result<u8, Failure> {
         },
         (None, true) => constant(&args.load, duration_s),
     };
-    perform(&Steady, schedule, &args.load, &args.target, &args.result).await
+    let setup = setup_for(&Steady, schedule, &args.load, &args.target, &args.result)?;
+    perform(&Steady, &setup, &args.result).await
 }
 
 /// `loadgen pod-delete`.
@@ -58,22 +59,33 @@ pub async fn rollout(args: &RolloutArgs) -> Result<u8, Failure> {
     during(&experiment, &args.load, &args.target, &args.result).await
 }
 
-fn deployment(phase: &PhaseArgs, target: &TargetArgs) -> String {
+/// The Deployment that it is done to.
+pub fn deployment(phase: &PhaseArgs, target: &TargetArgs) -> String {
     if phase.gateway { target.gateway_deployment.clone() } else { target.deployment.clone() }
 }
 
 /// An experiment that says itself how long it takes.
-async fn during<E: Experiment>(
+pub async fn during<E: Experiment>(
     experiment: &E,
     load: &LoadArgs,
     target: &TargetArgs,
     result: &ResultArgs,
 ) -> Result<u8, Failure> {
-    let length_s = experiment.at_most().unwrap_or_default().as_secs_f64();
-    perform(experiment, constant(load, length_s), load, target, result).await
+    perform(experiment, &setup(experiment, load, target, result)?, result).await
 }
 
-fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
+/// The run of an experiment that says itself how long it takes.
+pub fn setup<E: Experiment>(
+    experiment: &E,
+    load: &LoadArgs,
+    target: &TargetArgs,
+    result: &ResultArgs,
+) -> Result<Setup, Failure> {
+    let length_s = experiment.at_most().unwrap_or_default().as_secs_f64();
+    setup_for(experiment, constant(load, length_s), load, target, result)
+}
+
+pub fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
     let rate_per_s = load.rate;
     if load.poisson {
         Schedule::Poisson { rate_per_s, duration_s, seed: load.seed }
@@ -82,13 +94,14 @@ fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
     }
 }
 
-async fn perform<E: Experiment>(
+/// What was asked for, checked as far as that can be done without a cluster.
+pub fn setup_for<E: Experiment>(
     experiment: &E,
     schedule: Schedule,
     load: &LoadArgs,
     target: &TargetArgs,
     result: &ResultArgs,
-) -> Result<u8, Failure> {
+) -> Result<Setup, Failure> {
     Plan::new(&schedule).map_err(Failure::usage)?;
     let url = target.url.as_deref().map(|url| gateway::given(url, &target.path)).transpose();
     let url = url.map_err(Failure::usage)?;
@@ -98,7 +111,7 @@ async fn perform<E: Experiment>(
     if load.timeout < load.connect_timeout {
         return Err(Failure::usage("--timeout must not be shorter than --connect-timeout"));
     }
-    let setup = Setup {
+    Ok(Setup {
         target: names(target),
         context: target.context.clone(),
         path: target.path.clone(),
@@ -116,18 +129,32 @@ async fn perform<E: Experiment>(
         restore: !result.no_restore,
         wait_nat: result.wait_nat,
         out: result.out.clone().unwrap_or_else(|| default_out(experiment.name())),
-        command: std::env::args().collect(),
-    };
+        command: plan::command_line(),
+    })
+}
+
+/// Runs it, as often as was asked for, makes its report, and says how it ends.
+pub async fn perform<E: Experiment>(experiment: &E, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
+    if result.check {
+        check::check(experiment, setup, result.runs).await
+    } else if result.runs > 1 {
+        repeat::repeat(experiment, setup, result).await
+    } else {
+        finish::after(&once(experiment, setup).await?, &result.show)
+    }
+}
+
+/// One run.
+pub async fn once<E: Experiment>(experiment: &E, setup: &Setup) -> Result<Ran, Failure> {
     let stop = Stop::default();
     signals::install(&stop)?;
     let progress: Arc<dyn Narrator> = Arc::new(Progress::new());
-    let ran = run(experiment, &setup, Arc::clone(&progress), &stop).await;
+    let ran = run(experiment, setup, Arc::clone(&progress), &stop).await;
     drop(progress);
-    match ran {
-        Ok(ran) => finish::after(&ran, &result.show),
-        Err(RunError::Interrupted) => Err(Failure { code: INTERRUPTED, message: RunError::Interrupted.to_string() }),
-        Err(error) => Err(Failure::tool(error)),
-    }
+    ran.map_err(|error| match error {
+        RunError::Interrupted => Failure { code: INTERRUPTED, message: RunError::Interrupted.to_string() },
+        error => Failure::tool(error),
+    })
 }
 
 /// The names on the command line.
@@ -142,7 +169,7 @@ pub fn names(target: &TargetArgs) -> Target {
     }
 }
 
-fn default_out(experiment: &str) -> PathBuf {
+pub fn default_out(experiment: &str) -> PathBuf {
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
     PathBuf::from(RESULTS).join(format!("{experiment}-{now}"))
 }

@@ -4,9 +4,12 @@
 
 mod answers;
 mod causes;
+mod compare;
 mod joins;
+mod lab;
 mod page;
 mod properties;
 mod reports;
 mod schema;
 mod synthetic;
+mod verify;

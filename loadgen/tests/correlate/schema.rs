@@ -22,7 +22,12 @@ fn the_committed_schema_is_the_generated_one() {
 
 /// Fails with the place and the reason when a report is not what its schema says.
 pub fn validate(report: &serde_json::Value) {
-    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    fits(&json_schema(), report);
+}
+
+/// The same for any schema.
+pub fn fits(schema: &serde_json::Value, report: &serde_json::Value) {
+    let validator = jsonschema::validator_for(schema).unwrap();
     let errors: Vec<String> =
         validator.iter_errors(report).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");

@@ -44,6 +44,15 @@ pub enum Change {
         /// `spec.template` of before.
         template: Value,
     },
+    /// An object that was made for a moment: it is taken away.
+    Made {
+        /// `pod` or `configmap`.
+        object: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// A run that was announced to the agents: while it is open they refuse every other.
     ObserverRun {
         /// Its id.

@@ -2,10 +2,12 @@
 
 pub mod journal;
 pub mod leftovers;
+mod made;
 
 use std::time::Duration;
 
 pub use journal::{Change, Entry, Journal, JournalError};
+pub use made::remove;
 
 use super::act::{ActError, Actor};
 use super::observer::find;
@@ -16,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Puts one change back and waits until the cluster is as it was. The sentence says what was done.
 pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
     match change {
+        Change::Made { .. } => remove(&actor.client, change).await,
         Change::ObserverRun { run_id, namespace } => Ok(drop_run(actor, run_id, namespace).await),
         Change::Template { deployment, uid, template } => {
             let now = match actor.template(deployment).await {

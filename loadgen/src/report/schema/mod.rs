@@ -5,18 +5,25 @@
 //! (V2-deflate, base64) with its percentiles beside it.
 
 mod answers;
+mod compare;
 mod completeness;
 mod failure;
 mod ledger;
 mod pods;
+mod repeat;
 mod verdict;
 mod words;
 
 pub use answers::{Answer, AnswerRun, Answers};
+pub use compare::{
+    CauseChange, ComparedRun, ComparedSide, Comparison, Difference, DifferenceKind, FailureChange, Judgement,
+    LatencyChange, QuantileChange, comparison_schema,
+};
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{Balance, HopReport, PodReport};
+pub use repeat::{PooledFailures, PooledMean, RepeatedRun, Repeats, ShareOfRuns};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;

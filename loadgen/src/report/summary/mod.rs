@@ -4,7 +4,7 @@ mod sections;
 mod style;
 mod tables;
 
-pub use style::{Style, escape};
+pub use style::{Style, escape, lines};
 
 use super::schema::Report;
 

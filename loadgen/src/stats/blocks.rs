@@ -103,13 +103,7 @@ pub fn quantile_changes(a: &Blocked, b: &Blocked, quantiles: &[f64], confidence:
     changes(a, b, quantiles, confidence, DRAWS)
 }
 
-fn changes(
-    a: &Blocked,
-    b: &Blocked,
-    quantiles: &[f64],
-    confidence: f64,
-    number: usize,
-) -> Option<Vec<QuantileChange>> {
+fn changes(a: &Blocked, b: &Blocked, quantiles: &[f64], confidence: f64, number: usize) -> Option<Vec<QuantileChange>> {
     let mut draws: Vec<Vec<f64>> = vec![Vec::new(); quantiles.len()];
     if quantiles.iter().any(|q| a.enough_for(*q) && b.enough_for(*q)) {
         // A fixed seed: the same files give the same answer.

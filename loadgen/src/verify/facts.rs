@@ -83,6 +83,8 @@ pub struct Half {
     pub pods: Vec<PodFact>,
     /// The Service's endpoints.
     pub endpoints: Vec<EndpointFact>,
+    /// Why pods or endpoints could not be read.
+    pub problem: Option<String>,
 }
 
 /// A Deployment.

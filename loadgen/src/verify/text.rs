@@ -31,23 +31,18 @@ pub fn text(verified: &Verified, style: Style) -> String {
 }
 
 fn line(check: &Check, style: Style) -> String {
-    let what = escape(&check.what);
-    let detail = escape(&check.detail);
+    let said = format!("{}: {}", escape(&check.what), escape(&check.detail));
+    let redo = |first: &str| check.redo.as_ref().map_or(String::new(), |redo| style.paragraph(first, &escape(redo)));
     match check.state {
-        State::Pass => format!("  {}  {}", style.good("ok  "), style.paragraph("", &format!("{what}: {detail}"))),
+        // Coloured last: a paragraph counts what it is given.
+        State::Pass => style.paragraph("  ok    ", &said).replacen("ok", &style.good("ok"), 1),
         State::Fail => {
-            let mut out = format!("  {}  {}", style.bad("FAIL"), style.paragraph("", &format!("{what}: {detail}")));
-            if let Some(redo) = &check.redo {
-                out += &style.paragraph(&format!("        do {} again: ", check.task), &escape(redo));
-            }
-            out
+            let reason = style.paragraph("  FAIL  ", &said).replacen("FAIL", &style.bad("FAIL"), 1);
+            reason + &redo(&format!("        do {} again: ", check.task))
         }
         State::NotChecked => {
-            let mut out = format!("  –     {}", style.paragraph("", &format!("{what}: not checked: {detail}")));
-            if let Some(redo) = &check.redo {
-                out += &style.paragraph("        by hand: ", &escape(redo));
-            }
-            out
+            let said = format!("{}: not checked: {}", escape(&check.what), escape(&check.detail));
+            style.paragraph("  –     ", &said) + &redo("        by hand: ")
         }
         State::NotReached => String::new(),
     }

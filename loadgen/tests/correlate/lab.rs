@@ -37,6 +37,7 @@ fn half(name: &str, service: &str, kind: &str, pods: u8, network: u8) -> Half {
         endpoints: (0..pods)
             .map(|n| EndpointFact { ip: ip(n), ready: true, pod: Some(format!("{name}-{n}")) })
             .collect(),
+        problem: None,
     }
 }
 

@@ -85,7 +85,14 @@ fn ports(service: &ServiceFact) -> String {
 fn endpoints(half: &Half, facts: &Facts, step: u8, task: &str, file: &str) -> Check {
     let check = of(step, task, format!("endpoints of service/{}", half.service_name));
     let redo = format!("kubectl apply -n {} -f {file}", facts.namespace);
-    let Some(service) = half.service.there() else { return check.fail("the Service does not exist", redo) };
+    let service = match &half.service {
+        Found::There(service) => service,
+        Found::Missing => return check.fail("the Service does not exist", redo),
+        Found::Unreadable(why) => return check.not_checked(why),
+    };
+    if let Some(problem) = &half.problem {
+        return check.not_checked(problem);
+    }
     let ready: BTreeSet<&str> = half.endpoints.iter().filter(|end| end.ready).map(|end| end.ip.as_str()).collect();
     let wanted: BTreeSet<&str> = half.pods.iter().filter(|pod| pod.ready).filter_map(|pod| pod.ip.as_deref()).collect();
     if ready.is_empty() {

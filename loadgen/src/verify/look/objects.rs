@@ -82,25 +82,27 @@ async fn half(cluster: &Cluster, target: &crate::cluster::Target, deployment: &s
     let read = get::<Deployment>(cluster, namespace, deployment).await;
     let pods = match &read {
         Found::There(found) => pods(cluster, namespace, found).await,
-        _ => Vec::new(),
+        _ => Ok(Vec::new()),
     };
+    let endpoints = endpoints(cluster, namespace, service).await;
+    let problem = pods.as_ref().err().or(endpoints.as_ref().err()).map(words);
     Half {
         deployment_name: deployment.to_owned(),
         service_name: service.to_owned(),
         deployment: map(read, |deployment| deployment_fact(&deployment)),
         service: map(get::<Service>(cluster, namespace, service).await, service_fact),
-        pods,
-        endpoints: endpoints(cluster, namespace, service).await,
+        pods: pods.unwrap_or_default(),
+        endpoints: endpoints.unwrap_or_default(),
+        problem,
     }
 }
 
-async fn pods(cluster: &Cluster, namespace: &str, deployment: &Deployment) -> Vec<PodFact> {
+async fn pods(cluster: &Cluster, namespace: &str, deployment: &Deployment) -> Result<Vec<PodFact>, kube::Error> {
     let labels = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.clone()).unwrap_or_default();
     let selector: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-    let list = api.list(&ListParams::default().labels(&selector.join(","))).await;
-    let list = list.map(|list| list.items).unwrap_or_default();
-    list.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).map(pod_fact).collect()
+    let list = api.list(&ListParams::default().labels(&selector.join(","))).await?.items;
+    Ok(list.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).map(pod_fact).collect())
 }
 
 fn pod_fact(pod: &Pod) -> PodFact {
@@ -117,17 +119,17 @@ fn pod_fact(pod: &Pod) -> PodFact {
     PodFact { name: pod.name_any(), ip: status.pod_ip, ready, why }
 }
 
-async fn endpoints(cluster: &Cluster, namespace: &str, service: &str) -> Vec<EndpointFact> {
+async fn endpoints(cluster: &Cluster, namespace: &str, service: &str) -> Result<Vec<EndpointFact>, kube::Error> {
     let api: Api<EndpointSlice> = Api::namespaced(cluster.client.clone(), namespace);
     let label = format!("kubernetes.io/service-name={service}");
-    let slices = api.list(&ListParams::default().labels(&label)).await.map(|list| list.items).unwrap_or_default();
+    let slices = api.list(&ListParams::default().labels(&label)).await?.items;
     let mut all = Vec::new();
     for endpoint in slices.into_iter().flat_map(|slice| slice.endpoints.into_iter()) {
         let ready = endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
         let pod = endpoint.target_ref.filter(|target| target.kind.as_deref() == Some("Pod")).and_then(|t| t.name);
         all.extend(endpoint.addresses.into_iter().map(|ip| EndpointFact { ip, ready, pod: pod.clone() }));
     }
-    all
+    Ok(all)
 }
 
 fn service_fact(service: Service) -> ServiceFact {

@@ -38,3 +38,8 @@ pub struct Verified {
     /// What the cluster said. Values of Secrets are never in the file.
     pub facts: Facts,
 }
+
+/// The JSON schema of `verify.json`, generated from the types.
+pub fn verified_schema() -> serde_json::Value {
+    schemars::schema_for!(Verified).to_value()
+}

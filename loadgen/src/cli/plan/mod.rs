@@ -82,7 +82,7 @@ pub async fn run(args: &PlanArgs) -> Result<u8, Failure> {
         eprintln!("\n· {} of {}: {}", codes.len() + 1, series.experiments.len(), planned.name);
         let code = told(start(&planned.arguments, &[]).await);
         codes.push((planned, code));
-        if code == INTERRUPTED || (code != 0 && code != THRESHOLD && !args.keep_going) {
+        if code == INTERRUPTED || (is_error(code) && !args.keep_going) {
             break;
         }
     }
@@ -138,22 +138,28 @@ fn answer(out: &Path, codes: &[(&Planned, u8)]) -> Result<u8, Failure> {
     answers::answers(&AnswersArgs { dirs, out: out.to_owned(), all: false })
 }
 
-fn outcome(code: u8) -> &'static str {
+/// Other codes are verdicts about what was measured.
+fn is_error(code: u8) -> bool {
+    matches!(code, TOOL | USAGE)
+}
+
+fn outcome(code: u8) -> String {
     match code {
-        0 => "done",
-        THRESHOLD => "a --fail-if condition held",
-        INTERRUPTED => "interrupted",
-        _ => "failed",
+        0 => "done".to_owned(),
+        THRESHOLD => "a --fail-if condition held".to_owned(),
+        INTERRUPTED => "interrupted".to_owned(),
+        code if is_error(code) => "failed".to_owned(),
+        code => format!("done, exit code {code}"),
     }
 }
 
-/// An interruption outranks an error, and that a condition that held.
+/// An interruption outranks an error, and that a verdict.
 fn worst(codes: impl Iterator<Item = u8>) -> u8 {
     let rank = |code: u8| match code {
         0 => 0,
-        THRESHOLD => 1,
         INTERRUPTED => 3,
-        _ => 2,
+        code if is_error(code) => 2,
+        _ => 1,
     };
-    codes.max_by_key(|code| rank(*code)).map_or(TOOL, |code| code)
+    codes.max_by_key(|code| rank(*code)).unwrap_or(INTERRUPTED)
 }

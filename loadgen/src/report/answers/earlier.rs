@@ -190,10 +190,7 @@ fn address(facts: &Facts) -> Option<Verdict> {
     let ip = asked.clone().unwrap_or_else(|| own.clone());
     let what =
         if ip == own { "the Service's own address (ClusterIP), no pod's" } else { "not the Service's own address" };
-    let claim = format!(
-        "{ip}: {what}; its pods have {}. No interface has this address: rules on every node turn it into a pod's.",
-        pods.join(", ")
-    );
+    let claim = format!("{ip}: {what}; its pods have {}. Rules on every node turn it into a pod's.", pods.join(", "));
     let mut answer = verdict("Q5.1", Source::Measured, claim);
     answer.evidence.push(text("cluster_ip", own));
     answer.evidence.push(figure("pods_count", pods.len() as f64, pods.join(", ")));
@@ -203,11 +200,15 @@ fn address(facts: &Facts) -> Option<Verdict> {
 fn search(facts: &Facts) -> Option<Verdict> {
     facts.upstream.service.there()?;
     let service = &facts.upstream.service_name;
+    let found_elsewhere = tried(&facts.other_namespace, &facts.cluster_domain, service)
+        .iter()
+        .any(|name| lookup(facts, name).is_some_and(|found| !found.addresses.is_empty()));
+    let elsewhere = if found_elsewhere { "leads to a Service of that name there" } else { "is not found" };
     let mut answer = verdict(
         "Q5.2",
         Source::Measured,
         format!(
-            "It lists the domains that the resolver puts behind a short name, one after the other: in namespace {} the first, {}.svc.{}, makes {service} complete. So manifests need no namespace in their names, and the same ones work in any. From namespace {} the short name is not found; {service}.{} is.",
+            "It lists the domains that the resolver puts behind a short name, one after the other: in namespace {} the first, {}.svc.{}, makes {service} complete. So manifests need no namespace in their names, and the same ones work in any. From namespace {} the short name {elsewhere}; {service}.{} leads to this one.",
             facts.namespace, facts.namespace, facts.cluster_domain, facts.other_namespace, facts.namespace
         ),
     );

@@ -107,3 +107,8 @@ pub struct PooledMean {
     /// Largest of a run.
     pub max_us: u64,
 }
+
+/// The JSON schema of repeats, generated from the types above.
+pub fn repeats_schema() -> serde_json::Value {
+    schemars::schema_for!(Repeats).to_value()
+}

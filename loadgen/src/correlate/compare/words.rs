@@ -1,6 +1,6 @@
 //! A comparison in sentences.
 
-use crate::report::schema::{Comparison, DifferenceKind, Judgement, QuantileChange};
+use crate::report::schema::{ComparedRun, Comparison, DifferenceKind, Judgement, QuantileChange};
 
 /// Runs on each side from which on a permutation test can reach one in a hundred: 2 of 252 ways.
 const ENOUGH_RUNS: usize = 5;
@@ -67,6 +67,10 @@ pub fn p_words(p: f64) -> String {
 /// What a reader must know.
 pub fn notes(comparison: &Comparison) -> Vec<String> {
     let mut out = Vec::new();
+    let twice = |run: &ComparedRun| comparison.b.runs.iter().any(|other| other.run_id == run.run_id);
+    if comparison.a.runs.iter().any(twice) {
+        out.push("A run is on both sides: nothing can be different about it.".into());
+    }
     let count = |kind| comparison.differences.iter().filter(|difference| difference.kind == kind).count();
     if count(DifferenceKind::Load) > 0 {
         out.push(

@@ -110,9 +110,10 @@ fn causes(comparison: &Comparison, style: Style) -> String {
     lines(&table)
 }
 
+/// Without intervals, for which a terminal is too narrow: those of the whole are in the sentences, all are in the JSON.
 fn latency(comparison: &Comparison, style: Style) -> String {
-    let mut table =
-        style.table(&["latency", "p50 A", "p50 B", "change", "B is", "p99 A", "p99 B", "change", "B is", "slower"]);
+    let header = ["latency in ms", "p50 A", "p50 B", "B is", "p99 A", "p99 B", "B is", "B slower"];
+    let mut table = style.table(&header);
     for change in comparison.latency.iter().chain(&comparison.hops) {
         table.add_row(row(change));
     }
@@ -120,13 +121,8 @@ fn latency(comparison: &Comparison, style: Style) -> String {
 }
 
 fn row(change: &LatencyChange) -> Vec<String> {
-    let figures = |quantile: &QuantileChange| {
-        let range = match (quantile.difference_low_us, quantile.difference_high_us) {
-            (Some(low), Some(high)) => format!("{} ({} … {})", ms(quantile.difference_us), ms(low), ms(high)),
-            _ => ms(quantile.difference_us),
-        };
-        [ms(quantile.a_us), ms(quantile.b_us), range, judged(quantile.judgement).to_owned()]
-    };
+    let figures =
+        |quantile: &QuantileChange| [ms(quantile.a_us), ms(quantile.b_us), judged(quantile.judgement).to_owned()];
     let mut row = vec![change.name.clone()];
     row.extend(figures(&change.p50));
     row.extend(figures(&change.p99));

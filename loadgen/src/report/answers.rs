@@ -157,14 +157,13 @@ fn claim(said: &[&Said]) -> Option<String> {
         .collect();
     let claims: Vec<(&Said, &str, &Ledger)> =
         founded.iter().filter_map(|(said, claim)| Some((*said, *claim, said.ledger.as_ref()?))).collect();
-    if claims.len() < founded.len() {
+    // A claim that all runs make needs no comparison.
+    let alike = founded.iter().all(|(_, claim)| Some(*claim) == founded.first().map(|(_, first)| *first));
+    if claims.len() < founded.len() || alike {
         return founded.last().map(|(_, claim)| (*claim).to_owned());
     }
     // Of equal losses the first run.
     let (worst, words, _) = claims.iter().rev().max_by_key(|(_, _, ledger)| ledger.failed)?;
-    if claims.len() == 1 {
-        return Some((*words).to_owned());
-    }
     let others: Vec<String> = claims
         .iter()
         .filter(|(said, _, _)| said.run_id != worst.run_id)

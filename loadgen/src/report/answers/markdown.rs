@@ -41,7 +41,7 @@ fn section(answer: &Answer) -> String {
         None => out += "**Not answered.**\n",
     }
     for run in &answer.runs {
-        out += &evidence(run, answer.runs.len() > 1);
+        out += &evidence(run, answer.claim.as_deref());
     }
     list(&mut out, "What to change", &answer.advice);
     list(&mut out, "Not measured", &answer.not_measured);
@@ -56,15 +56,15 @@ fn source(source: Source) -> &'static str {
     }
 }
 
-fn evidence(run: &AnswerRun, several: bool) -> String {
+fn evidence(run: &AnswerRun, said: Option<&str>) -> String {
     let mut out = format!(
         "\n**{}** (run `{}`{})\n",
         line(&run.label),
         run.run_id,
         if run.complete { "" } else { ", not complete" }
     );
-    // The answer itself says it already.
-    if let Some(claim) = run.claim.as_ref().filter(|_| several) {
+    // The answer itself may say it already.
+    if let Some(claim) = run.claim.as_ref().filter(|claim| !said.is_some_and(|said| said.contains(claim.as_str()))) {
         out += &format!("\n{}\n", line(claim));
     }
     if run.evidence.is_empty() {

@@ -109,7 +109,11 @@ fn answer(question: &str, asks: &str, said: &[Said]) -> Answer {
         for line in said.verdict.advice.iter().filter(|line| !advice.contains(line)).cloned().collect::<Vec<_>>() {
             advice.push(line);
         }
-        not_measured.extend(said.verdict.not_measured.iter().map(|line| format!("{}: {line}", said.label)));
+        for line in said.verdict.not_measured.iter().map(|line| format!("{}: {line}", said.label)) {
+            if !not_measured.contains(&line) {
+                not_measured.push(line);
+            }
+        }
     }
     if said.is_empty() {
         not_measured.push("no run that answers it was given".to_owned());
@@ -149,22 +153,20 @@ fn run(said: &Said) -> AnswerRun {
 /// One run: its own claim. Several: the claim of the one that lost most, and what the others lost beside it. Where
 /// nothing can be lost: the best founded claim, of equal ones the last.
 fn claim(said: &[&Said]) -> Option<String> {
-    let best = said.iter().filter(|said| said.verdict.claim.is_some()).map(|said| weight(said.verdict.source)).min()?;
-    let founded: Vec<(&Said, &str)> = said
-        .iter()
-        .filter(|said| weight(said.verdict.source) == best)
-        .filter_map(|said| Some((*said, said.verdict.claim.as_deref()?)))
-        .collect();
-    let claims: Vec<(&Said, &str, &Ledger)> =
-        founded.iter().filter_map(|(said, claim)| Some((*said, *claim, said.ledger.as_ref()?))).collect();
+    let claims: Vec<(&Said, &str)> =
+        said.iter().filter_map(|said| Some((*said, said.verdict.claim.as_deref()?))).collect();
+    let lost: Vec<(&Said, &str, &Ledger)> =
+        claims.iter().filter_map(|(said, claim)| Some((*said, *claim, said.ledger.as_ref()?))).collect();
     // A claim that all runs make needs no comparison.
-    let alike = founded.iter().all(|(_, claim)| Some(*claim) == founded.first().map(|(_, first)| *first));
-    if claims.len() < founded.len() || alike {
-        return founded.last().map(|(_, claim)| (*claim).to_owned());
+    let alike = claims.iter().all(|(_, claim)| Some(*claim) == claims.first().map(|(_, first)| *first));
+    if lost.len() < claims.len() || alike {
+        let best = claims.iter().map(|(said, _)| weight(said.verdict.source)).min()?;
+        let founded = claims.iter().rev().find(|(said, _)| weight(said.verdict.source) == best);
+        return founded.map(|(_, claim)| (*claim).to_owned());
     }
     // Of equal losses the first run.
-    let (worst, words, _) = claims.iter().rev().max_by_key(|(_, _, ledger)| ledger.failed)?;
-    let others: Vec<String> = claims
+    let (worst, words, _) = lost.iter().rev().max_by_key(|(_, _, ledger)| ledger.failed)?;
+    let others: Vec<String> = lost
         .iter()
         .filter(|(said, _, _)| said.run_id != worst.run_id)
         .map(|(said, _, ledger)| format!("{}: {} of {} requests lost", said.label, ledger.failed, ledger.sent))

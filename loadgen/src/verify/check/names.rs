@@ -68,7 +68,15 @@ fn search_path(facts: &Facts, namespace: &str, own: bool) -> Check {
     let service = &facts.upstream.service_name;
     let check = of(5, if own { "5.2" } else { "5.3" }, format!("short name {service} from namespace {namespace}"));
     let names = tried(namespace, &facts.cluster_domain, service);
-    let answers: Vec<&Lookup> = names.iter().map_while(|name| lookup(facts, name)).collect();
+    // A resolver stops at the first name that is found.
+    let mut answers: Vec<&Lookup> = Vec::new();
+    for name in &names {
+        let Some(lookup) = lookup(facts, name) else { break };
+        answers.push(lookup);
+        if !lookup.addresses.is_empty() {
+            break;
+        }
+    }
     let Some(last) = answers.last().filter(|last| answers.len() == names.len() || !last.addresses.is_empty()) else {
         return not_asked(check, facts, namespace, service);
     };

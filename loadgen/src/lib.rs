@@ -7,3 +7,5 @@ pub mod experiment;
 pub mod load;
 pub mod raw;
 pub mod report;
+pub mod stats;
+pub mod verify;

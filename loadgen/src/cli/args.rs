@@ -55,8 +55,18 @@ pub enum Command {
     DualRollout(DualRolloutArgs),
     /// Make every output of a run again from its raw files.
     Report(ReportArgs),
-    /// Answer the lab's questions from any number of runs: q8.json and q10.json.
+    /// Answer the lab's questions from any number of runs: q8.json, q9.json, q10.json, report.html and answers.md.
+    #[command(after_help = super::answers::HELP)]
     Answers(AnswersArgs),
+    /// Run a series of experiments that a file describes, all of it checked before anything is touched.
+    #[command(after_help = super::plan::HELP)]
+    Plan(super::plan::PlanArgs),
+    /// Say what changed from one run to another, and whether that is more than chance.
+    #[command(after_help = super::compare::HELP)]
+    Compare(super::compare::CompareArgs),
+    /// Check Steps 2 to 7 of the lab from the outside: each passes, or the reason and the step to do again.
+    #[command(after_help = super::verify::HELP)]
+    Verify(super::verify::VerifyArgs),
     /// Look at the cluster and say what is missing, each with its fix.
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
@@ -168,6 +178,12 @@ pub struct ResultArgs {
     /// Wait until NAT entries of an earlier run that lost requests have ended (two minutes at most).
     #[arg(long)]
     pub wait_nat: bool,
+    /// Do all of it this many times, into OUT/1, OUT/2, …, and pool what comes out.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Look at everything that this run needs, and stop before anything is touched.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// How results are shown and judged.
@@ -294,10 +310,13 @@ pub struct ReportArgs {
 /// `answers`.
 #[derive(Clone, Debug, Args)]
 pub struct AnswersArgs {
-    /// Directories of runs.
+    /// Directories of runs, of repeats, and of `loadgen verify`.
     #[arg(required = true, value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
-    /// Where to write q8.json and q10.json.
+    /// Also the questions of Steps 2 to 7, from `loadgen verify` and from runs.
+    #[arg(long)]
+    pub all: bool,
+    /// Where to write q8.json, q9.json, q10.json, report.html and answers.md.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
 }

@@ -24,6 +24,17 @@ pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
 /// After a run: its report, and the exit code that follows from both.
 pub fn after(ran: &Ran, show: &ShowArgs) -> Result<u8, Failure> {
     let report = make(&ran.dir, show);
+    exit_code(ran, report)
+}
+
+/// The same without writing to stdout: the report, and the exit code.
+pub fn quietly(ran: &Ran, show: &ShowArgs) -> Result<(Report, u8), Failure> {
+    let report = write(ran, &show.fail_if)?;
+    let code = exit_code(ran, Ok(report.clone()))?;
+    Ok((report, code))
+}
+
+fn exit_code(ran: &Ran, report: Result<Report, Failure>) -> Result<u8, Failure> {
     if let Some(error) = &ran.error {
         // The report of a run that failed is a by-product; the failure is the result.
         return Err(Failure::tool(format!("{error}\n  what was measured is kept in {}", ran.dir.display())));

@@ -4,17 +4,22 @@ mod answers;
 mod args;
 mod balance;
 mod canary;
+mod check;
+mod compare;
 mod doctor;
 mod dual_rollout;
 mod exit;
 mod finish;
 mod output;
+mod plan;
 mod progress;
 mod prove_fix;
+mod repeat;
 mod rollback;
 mod run;
 mod signals;
 mod slow_pod;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -53,22 +58,30 @@ fn execute(command: Command) -> Result<u8, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::tool(format!("cannot start: {e}")))?;
-    let code = match command {
-        Command::Report(args) => finish::report(&args),
-        Command::Answers(args) => answers::answers(&args),
-        Command::Doctor(args) => runtime.block_on(doctor::doctor(&args)),
-        Command::Steady(args) => runtime.block_on(run::steady(&args)),
-        Command::PodDelete(args) => runtime.block_on(run::pod_delete(&args)),
-        Command::Rollout(args) => runtime.block_on(run::rollout(&args)),
-        Command::Balance(args) => runtime.block_on(balance::balance(&args)),
-        Command::SlowPod(args) => runtime.block_on(slow_pod::slow_pod(&args)),
-        Command::Canary(args) => runtime.block_on(canary::canary(&args)),
-        Command::Rollback(args) => runtime.block_on(rollback::rollback(&args)),
-        Command::DualRollout(args) => runtime.block_on(dual_rollout::dual_rollout(&args)),
-    };
+    let code = runtime.block_on(dispatch(command));
     // A watch or a forwarded port may still be waiting for the network.
     runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     code
+}
+
+/// One command. A plan comes back here for each of its experiments.
+async fn dispatch(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Report(args) => finish::report(&args),
+        Command::Answers(args) => answers::answers(&args),
+        Command::Plan(args) => Box::pin(plan::run(&args)).await,
+        Command::Verify(args) => Box::pin(verify::run(&args)).await,
+        Command::Compare(args) => compare::run(&args),
+        Command::Doctor(args) => Box::pin(doctor::doctor(&args)).await,
+        Command::Steady(args) => Box::pin(run::steady(&args)).await,
+        Command::PodDelete(args) => Box::pin(run::pod_delete(&args)).await,
+        Command::Rollout(args) => Box::pin(run::rollout(&args)).await,
+        Command::Balance(args) => Box::pin(balance::balance(&args)).await,
+        Command::SlowPod(args) => Box::pin(slow_pod::slow_pod(&args)).await,
+        Command::Canary(args) => Box::pin(canary::canary(&args)).await,
+        Command::Rollback(args) => Box::pin(rollback::rollback(&args)).await,
+        Command::DualRollout(args) => Box::pin(dual_rollout::dual_rollout(&args)).await,
+    }
 }
 
 fn init_log(verbose: u8) {

@@ -7,13 +7,13 @@ use super::args::{LoadArgs, PhaseArgs, PodDeleteArgs, ResultArgs, RolloutArgs, S
 use super::exit::{Failure, INTERRUPTED};
 use super::progress::Progress;
 use super::prove_fix::prove_fix;
-use super::{finish, signals};
+use super::{check, finish, plan, repeat, signals};
 use crate::cluster::{Target, gateway};
 use crate::experiment::files::RESULTS;
 use crate::experiment::pod_delete::PodDelete;
 use crate::experiment::rollout::Rollout;
 use crate::experiment::steady::Steady;
-use crate::experiment::{Experiment, Narrator, RunError, Setup, run};
+use crate::experiment::{Experiment, Narrator, Ran, RunError, Setup, run};
 use crate::load::client::ClientSettings;
 use crate::load::{Plan, Stop};
 use crate::raw::Schedule;
@@ -102,7 +102,7 @@ pub fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
     }
 }
 
-/// What was asked for, checked.
+/// What was asked for, checked as far as that can be done without a cluster.
 pub fn setup_for<E: Experiment>(
     experiment: &E,
     schedule: Schedule,
@@ -137,22 +137,32 @@ pub fn setup_for<E: Experiment>(
         restore: !result.no_restore,
         wait_nat: result.wait_nat,
         out: result.out.clone().unwrap_or_else(|| default_out(experiment.name())),
-        command: std::env::args().collect(),
+        command: plan::command_line(),
     })
 }
 
-/// Runs it, makes its report, and says how it ends.
+/// Runs it, as often as was asked for, makes its report, and says how it ends.
 pub async fn perform<E: Experiment>(experiment: &E, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
+    if result.check {
+        check::check(experiment, setup, result.runs).await
+    } else if result.runs > 1 {
+        repeat::repeat(experiment, setup, result).await
+    } else {
+        finish::after(&once(experiment, setup).await?, &result.show)
+    }
+}
+
+/// One run.
+pub async fn once<E: Experiment>(experiment: &E, setup: &Setup) -> Result<Ran, Failure> {
     let stop = Stop::default();
     signals::install(&stop)?;
     let progress: Arc<dyn Narrator> = Arc::new(Progress::new());
     let ran = run(experiment, setup, Arc::clone(&progress), &stop).await;
     drop(progress);
-    match ran {
-        Ok(ran) => finish::after(&ran, &result.show),
-        Err(RunError::Interrupted) => Err(Failure { code: INTERRUPTED, message: RunError::Interrupted.to_string() }),
-        Err(error) => Err(Failure::tool(error)),
-    }
+    ran.map_err(|error| match error {
+        RunError::Interrupted => Failure { code: INTERRUPTED, message: RunError::Interrupted.to_string() },
+        error => Failure::tool(error),
+    })
 }
 
 /// The names on the command line.
@@ -167,7 +177,7 @@ pub fn names(target: &TargetArgs) -> Target {
     }
 }
 
-fn default_out(experiment: &str) -> PathBuf {
+pub fn default_out(experiment: &str) -> PathBuf {
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
     PathBuf::from(RESULTS).join(format!("{experiment}-{now}"))
 }

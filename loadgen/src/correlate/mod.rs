@@ -9,6 +9,7 @@ mod cause;
 mod chain;
 mod clock;
 mod cluster;
+pub mod compare;
 mod completeness;
 mod context;
 mod distribution;
@@ -20,6 +21,7 @@ mod limits;
 mod pods;
 pub mod proportion;
 mod rank;
+pub mod repeat;
 mod revisions;
 mod seen;
 mod slow;
@@ -43,6 +45,11 @@ use seen::Seen;
 
 /// Makes the report of a run. Thresholds are not part of the raw files: see [`crate::report::threshold`].
 pub fn correlate(raw: &RawRun) -> Report {
+    in_context(raw, assemble)
+}
+
+/// Joins a run and hands it on.
+fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEntry]) -> T) -> T {
     let client = in_order(&raw.client);
     let mut timeline: Vec<&TimelineEntry> = raw.timeline.iter().collect();
     timeline.sort_by_key(|entry| entry.at_ns);
@@ -59,7 +66,7 @@ pub fn correlate(raw: &RawRun) -> Report {
     });
     let clock = WallClock::of(&raw.run);
     let ctx = Context { raw, client: &client, seen: &seen, cluster: &cluster, join: &join, clock, clock_error_ns };
-    assemble(&ctx, &timeline)
+    then(&ctx, &timeline)
 }
 
 fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {

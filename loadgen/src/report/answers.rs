@@ -1,12 +1,19 @@
 //! From the reports of any number of runs to the answers of the lab's questions.
 
+mod earlier;
+pub mod markdown;
+
 use std::collections::HashSet;
 
 use super::Hook;
-use super::schema::{Answer, AnswerRun, Answers, Cause, Report, SCHEMA_VERSION, Source, Verdict};
+use super::schema::{Answer, AnswerRun, Answers, Cause, Ledger, Report, SCHEMA_VERSION, Source, Verdict};
+use crate::verify::Verified;
 
-/// Questions and, in short, what they ask.
-const QUESTIONS: [(&str, &[(&str, &str)]); 2] = [
+/// A step, its questions and, in short, what they ask.
+type Step = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// Steps 8 to 10.
+const QUESTIONS: [Step; 2] = [
     (
         "Q8",
         &[
@@ -30,31 +37,83 @@ const QUESTIONS: [(&str, &[(&str, &str)]); 2] = [
     ),
 ];
 
+/// What one run, or one look at the lab, says to a question.
+struct Said {
+    label: String,
+    run_id: String,
+    started_at: String,
+    complete: bool,
+    /// `None`: nothing was sent but a few single requests.
+    ledger: Option<Ledger>,
+    verdict: Verdict,
+}
+
 /// The answers of each step, in order; `step` in lower case is the name of its file.
 pub fn answers(reports: &[Report]) -> Vec<Answers> {
-    QUESTIONS
+    let said: Vec<Said> = reports.iter().flat_map(of_report).collect();
+    steps(&QUESTIONS, &said)
+}
+
+/// The same, and before them the questions of Steps 2 to 7 that can be measured.
+pub fn all_answers(reports: &[Report], verified: &[Verified]) -> Vec<Answers> {
+    let mut said: Vec<Said> = reports.iter().flat_map(of_report).collect();
+    said.extend(reports.iter().flat_map(|report| from_report(report, earlier::of_report(report))));
+    for (verified, verdicts) in verified.iter().zip(earlier::of_verified(verified)) {
+        said.extend(verdicts.into_iter().map(|verdict| Said {
+            label: "verify".to_owned(),
+            run_id: verified.id.clone(),
+            started_at: verified.at.clone(),
+            complete: true,
+            ledger: None,
+            verdict,
+        }));
+    }
+    let mut all = steps(&earlier::QUESTIONS, &said);
+    all.extend(steps(&QUESTIONS, &said));
+    all
+}
+
+fn of_report(report: &Report) -> Vec<Said> {
+    from_report(report, report.verdicts.clone())
+}
+
+fn from_report(report: &Report, verdicts: Vec<Verdict>) -> Vec<Said> {
+    let said = |verdict: Verdict| Said {
+        label: label(report),
+        run_id: report.run.id.clone(),
+        started_at: report.run.started_at.clone(),
+        complete: report.run.complete,
+        ledger: Some(report.ledger.clone()),
+        verdict,
+    };
+    verdicts.into_iter().map(said).collect()
+}
+
+fn steps(questions: &[Step], said: &[Said]) -> Vec<Answers> {
+    questions
         .iter()
         .map(|(step, questions)| Answers {
             schema_version: SCHEMA_VERSION,
             tool: format!("podwitness {}", env!("CARGO_PKG_VERSION")),
             step: (*step).to_owned(),
-            answers: questions.iter().map(|(question, asks)| answer(question, asks, reports)).collect(),
+            answers: questions.iter().map(|(question, asks)| answer(question, asks, said)).collect(),
         })
         .collect()
 }
 
-fn answer(question: &str, asks: &str, reports: &[Report]) -> Answer {
-    let said: Vec<(&Report, &Verdict)> = reports
-        .iter()
-        .filter_map(|report| Some((report, report.verdicts.iter().find(|verdict| verdict.question == question)?)))
-        .collect();
+fn answer(question: &str, asks: &str, said: &[Said]) -> Answer {
+    let said: Vec<&Said> = said.iter().filter(|said| said.verdict.question == question).collect();
     let mut advice: Vec<String> = Vec::new();
     let mut not_measured: Vec<String> = Vec::new();
-    for (report, verdict) in &said {
-        for line in verdict.advice.iter().filter(|line| !advice.contains(line)).cloned().collect::<Vec<_>>() {
+    for said in &said {
+        for line in said.verdict.advice.iter().filter(|line| !advice.contains(line)).cloned().collect::<Vec<_>>() {
             advice.push(line);
         }
-        not_measured.extend(verdict.not_measured.iter().map(|line| format!("{}: {line}", label(report))));
+        for line in said.verdict.not_measured.iter().map(|line| format!("{}: {line}", said.label)) {
+            if !not_measured.contains(&line) {
+                not_measured.push(line);
+            }
+        }
     }
     if said.is_empty() {
         not_measured.push("no run that answers it was given".to_owned());
@@ -63,50 +122,60 @@ fn answer(question: &str, asks: &str, reports: &[Report]) -> Answer {
         question: question.to_owned(),
         asks: asks.to_owned(),
         claim: claim(&said),
-        source: said
-            .iter()
-            .map(|(_, verdict)| verdict.source)
-            .find(|s| *s == Source::Measured)
-            .unwrap_or(Source::Documented),
-        runs: said.iter().map(|(report, verdict)| run(report, verdict)).collect(),
+        source: said.iter().map(|said| said.verdict.source).min_by_key(|s| weight(*s)).unwrap_or(Source::Documented),
+        runs: said.iter().map(|said| run(said)).collect(),
         advice,
         not_measured,
     }
 }
 
-fn run(report: &Report, verdict: &Verdict) -> AnswerRun {
-    AnswerRun {
-        label: label(report),
-        run_id: report.run.id.clone(),
-        started_at: report.run.started_at.clone(),
-        complete: report.run.complete,
-        claim: verdict.claim.clone(),
-        evidence: verdict.evidence.clone(),
-        ledger: report.ledger.clone(),
+/// What was measured comes before what was computed, and both before what is only documented.
+fn weight(source: Source) -> u8 {
+    match source {
+        Source::Measured => 0,
+        Source::Computed => 1,
+        Source::Documented => 2,
     }
 }
 
-/// One run: its own claim. Several: the claim of the one that lost most, and what the others lost beside it.
-fn claim(said: &[(&Report, &Verdict)]) -> Option<String> {
-    let claims: Vec<(&Report, &str)> =
-        said.iter().filter_map(|(report, verdict)| Some((*report, verdict.claim.as_deref()?))).collect();
-    // Of equal losses the first run.
-    let (worst, words) = claims.iter().rev().max_by_key(|(report, _)| report.ledger.failed)?;
-    if claims.len() == 1 {
-        return Some((*words).to_owned());
+fn run(said: &Said) -> AnswerRun {
+    AnswerRun {
+        label: said.label.clone(),
+        run_id: said.run_id.clone(),
+        started_at: said.started_at.clone(),
+        complete: said.complete,
+        claim: said.verdict.claim.clone(),
+        evidence: said.verdict.evidence.clone(),
+        ledger: said.ledger.clone(),
     }
-    let others: Vec<String> = claims
+}
+
+/// One run: its own claim. Several: the claim of the one that lost most, and what the others lost beside it. Where
+/// nothing can be lost: the best founded claim, of equal ones the last.
+fn claim(said: &[&Said]) -> Option<String> {
+    let claims: Vec<(&Said, &str)> =
+        said.iter().filter_map(|said| Some((*said, said.verdict.claim.as_deref()?))).collect();
+    let lost: Vec<(&Said, &str, &Ledger)> =
+        claims.iter().filter_map(|(said, claim)| Some((*said, *claim, said.ledger.as_ref()?))).collect();
+    // A claim that all runs make needs no comparison.
+    let alike = claims.iter().all(|(_, claim)| Some(*claim) == claims.first().map(|(_, first)| *first));
+    if lost.len() < claims.len() || alike {
+        let best = claims.iter().map(|(said, _)| weight(said.verdict.source)).min()?;
+        let founded = claims.iter().rev().find(|(said, _)| weight(said.verdict.source) == best);
+        return founded.map(|(_, claim)| (*claim).to_owned());
+    }
+    // Of equal losses the first run.
+    let (worst, words, _) = lost.iter().rev().max_by_key(|(_, _, ledger)| ledger.failed)?;
+    let others: Vec<String> = lost
         .iter()
-        .filter(|(report, _)| report.run.id != worst.run.id)
-        .map(|(report, _)| {
-            format!("{}: {} of {} requests lost", label(report), report.ledger.failed, report.ledger.sent)
-        })
+        .filter(|(said, _, _)| said.run_id != worst.run_id)
+        .map(|(said, _, ledger)| format!("{}: {} of {} requests lost", said.label, ledger.failed, ledger.sent))
         .collect();
-    Some(format!("With {}: {words} Beside it, {}.", label(worst), others.join("; ")))
+    Some(format!("With {}: {words} Beside it, {}.", worst.label, others.join("; ")))
 }
 
 /// What sets a run apart from others of the same experiment.
-fn label(report: &Report) -> String {
+pub fn label(report: &Report) -> String {
     let hook = Hook::of(&report.config, &report.environment).map_or(String::new(), |hook| format!(", {hook}"));
     let failed = report.deletions.iter().any(|deletion| deletion.hook_failed.is_some());
     let hook_failed = if failed { " (FailedPreStopHook)" } else { "" };
@@ -129,7 +198,10 @@ pub fn text(answers: &[Answers], style: super::summary::Style) -> String {
             out += &style.paragraph("  → ", &super::summary::escape(advice));
         }
         for run in &answer.runs {
-            let ledger = &run.ledger;
+            let Some(ledger) = &run.ledger else {
+                out += &style.paragraph("    · ", &super::summary::escape(&format!("{} {}", run.label, run.run_id)));
+                continue;
+            };
             let causes: Vec<String> = ledger.by_cause.iter().map(|(cause, n)| cause_words(*cause, *n)).collect();
             let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
             let line = format!("{}: {} of {} lost{causes}; run {}", run.label, ledger.failed, ledger.sent, run.run_id);

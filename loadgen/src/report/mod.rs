@@ -1,9 +1,11 @@
 //! What a run's raw files say, in the form people and programs read.
 
 pub mod answers;
+pub mod compare;
 pub mod fix;
 mod hook;
 pub mod html;
+pub mod repeat;
 pub mod schema;
 pub mod summary;
 pub mod threshold;

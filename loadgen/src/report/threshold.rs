@@ -28,8 +28,9 @@ enum Metric {
     Latency(fn(&Latency) -> u64),
 }
 
+/// How a value is held against a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
+pub(super) enum Comparison {
     Above,
     AtLeast,
     Below,
@@ -56,18 +57,9 @@ impl FromStr for Condition {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let failed = |why: String| ConditionError { text: text.to_owned(), why };
-        let place = text.find(['>', '<', '=']).ok_or_else(|| failed("it has no comparison".to_owned()))?;
-        let (name, rest) = text.split_at(place);
-        let (comparison, length) = match rest.as_bytes() {
-            [b'>', b'=', ..] => (Comparison::AtLeast, 2),
-            [b'<', b'=', ..] => (Comparison::AtMost, 2),
-            [b'=', b'=', ..] => (Comparison::Equal, 2),
-            [b'>', ..] => (Comparison::Above, 1),
-            [b'<', ..] => (Comparison::Below, 1),
-            _ => return Err(failed("its comparison is not known".to_owned())),
-        };
-        let metric = Metric::named(name.trim()).ok_or_else(|| failed(format!("`{}` is no metric", name.trim())))?;
-        let value = metric.parse(rest[length..].trim()).map_err(failed)?;
+        let (name, comparison, value) = Comparison::split(text).map_err(failed)?;
+        let metric = Metric::named(name).ok_or_else(|| failed(format!("`{name}` is no metric")))?;
+        let value = metric.parse(value).map_err(failed)?;
         Ok(Self { text: text.trim().to_owned(), metric, comparison, value })
     }
 }
@@ -82,14 +74,35 @@ impl Condition {
     /// Holds the condition against a report. What was not measured counts as failed: silence is no pass.
     pub fn evaluate(&self, report: &Report) -> Threshold {
         let value = self.metric.value(report);
-        let failed = value.is_none_or(|value| match self.comparison {
-            Comparison::Above => value > self.value,
-            Comparison::AtLeast => value >= self.value,
-            Comparison::Below => value < self.value,
-            Comparison::AtMost => value <= self.value,
-            Comparison::Equal => (value - self.value).abs() < f64::EPSILON,
-        });
+        let failed = value.is_none_or(|value| self.comparison.holds(value, self.value));
         Threshold { condition: self.text.clone(), value, unit: self.metric.unit().to_owned(), failed }
+    }
+}
+
+impl Comparison {
+    /// `name > value` in its three parts.
+    pub(super) fn split(text: &str) -> Result<(&str, Self, &str), String> {
+        let place = text.find(['>', '<', '=']).ok_or_else(|| "it has no comparison".to_owned())?;
+        let (name, rest) = text.split_at(place);
+        let (comparison, length) = match rest.as_bytes() {
+            [b'>', b'=', ..] => (Self::AtLeast, 2),
+            [b'<', b'=', ..] => (Self::AtMost, 2),
+            [b'=', b'=', ..] => (Self::Equal, 2),
+            [b'>', ..] => (Self::Above, 1),
+            [b'<', ..] => (Self::Below, 1),
+            _ => return Err("its comparison is not known".to_owned()),
+        };
+        Ok((name.trim(), comparison, rest[length..].trim()))
+    }
+
+    pub(super) fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Self::Above => value > bound,
+            Self::AtLeast => value >= bound,
+            Self::Below => value < bound,
+            Self::AtMost => value <= bound,
+            Self::Equal => (value - bound).abs() < f64::EPSILON,
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn a_context_that_does_not_exist() {
 fn an_api_server_that_does_not_answer() {
     let dir = tempfile::tempdir().unwrap();
     kubeconfig(dir.path(), "https://127.0.0.1:1");
-    for command in ["doctor", "pod-delete"] {
+    for command in ["doctor", "pod-delete", "verify"] {
         let (code, text) = loadgen(&dir, &[command]);
         assert_eq!(code, 1, "{text}");
         assert!(text.contains("does not answer") && text.contains("refused") && text.contains("fix:"), "{text}");
@@ -100,6 +100,9 @@ fn usage_errors_are_2_and_touch_nothing() {
         (&["slow-pod", "--during", "1s"], "the least is 3s"),
         (&["slow-pod", "--cpu", "1m"], "the least is 10m"),
         (&["slow-pod", "--delay", "0s"], "one millisecond"),
+        (&["steady", "--runs", "0"], "not in 1..=1000"),
+        (&["verify", "--step", "8"], "not in 2..=7"),
+        (&["verify", "--other-namespace", "mlops-lab"], "another one"),
         (&["no-such-command"], "unrecognized subcommand"),
         (&[], "Usage:"),
     ] {
@@ -139,11 +142,50 @@ fn a_report_of_nothing() {
 }
 
 #[test]
+fn a_comparison_of_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, text) = loadgen(&dir, &["compare", "nowhere", "elsewhere"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("nowhere holds no run") && text.contains("fix:"), "{text}");
+    let (code, text) = loadgen(&dir, &["compare", "a", "b", "--fail-if", "failed>0"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("failed_increase"), "{text}");
+}
+
+#[test]
+fn a_plan_is_checked_whole_before_anything_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    kubeconfig(dir.path(), "https://127.0.0.1:1");
+    let plan = dir.path().join("plan.toml");
+    let good = "[[experiment]]\nrun = 'steady'\n";
+    fs::write(&plan, format!("out = 'series'\n{good}[[experiment]]\nrun = 'rollout'\npre-stop = 'none'\n")).unwrap();
+    let (code, text) = loadgen(&dir, &["plan", "plan.toml"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("`pre-stop` is no option of rollout: did you mean `prestop`?"), "{text}");
+    // What can be known without the cluster is right; the cluster is asked for every experiment, and nothing is begun.
+    fs::write(&plan, format!("out = 'series'\n{good}[[experiment]]\nname = 'b'\nrun = 'pod-delete'\n")).unwrap();
+    for arguments in [&["plan", "plan.toml", "--check"][..], &["plan", "plan.toml"]] {
+        let (code, text) = loadgen(&dir, arguments);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains("2 of 2 experiments cannot be run") && text.contains("does not answer"), "{text}");
+    }
+    let (code, text) = loadgen(&dir, &["plan", "nowhere.toml"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("cannot read nowhere.toml") && text.contains("fix:"), "{text}");
+    fs::remove_file(plan).unwrap();
+    leaves_nothing(&dir);
+}
+
+#[test]
 fn help_names_every_command_and_exit_code() {
     let output = Command::cargo_bin("loadgen").unwrap().arg("--help").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
-    for word in ["steady", "pod-delete", "rollout", "balance", "slow-pod", "report", "doctor", "99", "130"] {
+    let words = [
+        ["steady", "pod-delete", "rollout", "balance", "slow-pod", "canary", "rollback", "dual-rollout"].as_slice(),
+        &["report", "compare", "plan", "verify", "answers", "doctor", "99", "130"],
+    ];
+    for word in words.concat() {
         assert!(text.contains(word), "{word}");
     }
     let output = Command::cargo_bin("loadgen").unwrap().args(["rollout", "--help"]).output().unwrap();

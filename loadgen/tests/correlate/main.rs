@@ -5,10 +5,13 @@
 mod answers;
 mod balance;
 mod causes;
+mod compare;
 mod joins;
+mod lab;
 mod page;
 mod properties;
 mod reports;
 mod schema;
 mod synthetic;
 mod updates;
+mod verify;

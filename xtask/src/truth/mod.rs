@@ -25,11 +25,11 @@ use podwitness_cluster::{Cluster, DEFAULT_ROOT, Options, binaries};
 
 use crate::{
     cluster::archives,
-    demo::{build_loadgen, stop_on_ctrl_c},
+    demo::stop_on_ctrl_c,
     image,
     lab::Lab,
     run::{Steps, root},
-    setup,
+    setup, static_build,
 };
 use bench::Bench;
 use injectors::Injector;
@@ -99,7 +99,7 @@ pub fn truth(args: &TruthArgs) -> Result<()> {
     steps.next("a cluster with the observer, and the load generator", "1 min once built");
     let loadgen = match &args.loadgen {
         Some(program) => program.canonicalize().with_context(|| format!("no program {}", program.display()))?,
-        None => build_loadgen()?,
+        None => static_build::loadgen()?,
     };
     let out = root().join(&args.out);
     if args.churn {

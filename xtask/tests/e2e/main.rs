@@ -11,6 +11,7 @@ mod report;
 mod rollout;
 mod steady;
 mod updates;
+mod verify;
 mod witness;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ type Test = fn(&bench::Bench) -> anyhow::Result<()>;
 fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
     let tests: &[(&str, Test)] = &[
         ("observer_runs_without_privileges_and_checks_green", observer::unprivileged_and_green),
+        ("verify_passes_on_a_whole_lab", verify::passes),
+        ("verify_names_what_is_broken", verify::names_what_is_broken),
         ("steady_sees_every_request_at_both_hops", steady::every_request_at_both_hops),
         ("rollout_as_assigned_explains_each_failure", rollout::as_assigned),
         ("rollout_with_sleep_loses_nothing", rollout::with_sleep),

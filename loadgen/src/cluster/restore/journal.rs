@@ -55,6 +55,15 @@ pub enum Change {
         /// `metadata.annotations` of before.
         annotations: serde_json::Map<String, Value>,
     },
+    /// An object that was made for a moment: it is taken away.
+    Made {
+        /// `pod` or `configmap`.
+        object: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// A run that was announced to the agents: while it is open they refuse every other.
     ObserverRun {
         /// Its id.

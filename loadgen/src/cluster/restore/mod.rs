@@ -2,11 +2,13 @@
 
 pub mod journal;
 pub mod leftovers;
+mod made;
 pub mod slow;
 
 use std::time::Duration;
 
 pub use journal::{Change, Entry, Journal, JournalError};
+pub use made::remove;
 
 use super::act::undo::Whole;
 use super::act::{ActError, Actor};
@@ -18,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Puts one change back and waits until the cluster is as it was. The sentence says what was done.
 pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
     match change {
+        Change::Made { .. } => remove(&actor.client, change).await,
         Change::ObserverRun { run_id, namespace } => Ok(drop_run(actor, run_id, namespace).await),
         Change::PodDelay { .. } | Change::PodCpu { .. } => slow::undo(actor, change).await,
         Change::Template { deployment, uid, template } => {

@@ -28,7 +28,7 @@ pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
             actor.set_cpu(pod, uid, &cpu, Told { name: RESTORE, detail: &detail }).await?;
             Ok(format!("pod/{pod} {detail}"))
         }
-        Change::Template { .. } | Change::ObserverRun { .. } => Ok("nothing was slowed".to_owned()),
+        _ => Ok("nothing was slowed".to_owned()),
     }
 }
 

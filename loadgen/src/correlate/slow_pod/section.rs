@@ -12,7 +12,7 @@ use crate::correlate::context::Context;
 use crate::correlate::ledger::start_ns;
 use crate::correlate::statistics::{Blocks, Figure, difference};
 use crate::correlate::what_if;
-use crate::report::schema::{Difference, InFlight, Phase, SlowPod};
+use crate::report::schema::{DifferenceUs, InFlight, Phase, SlowPod};
 
 /// What is closer in time than this is taken as one in the intervals: longer than any queue of such a run lasts.
 const BLOCK_NS: u64 = 500_000_000;
@@ -105,9 +105,9 @@ pub fn slow_pod(ctx: &Context<'_, '_>) -> Option<SlowPod> {
     })
 }
 
-fn told(a: &Blocks, b: &Blocks, figure: Figure) -> Option<Difference> {
+fn told(a: &Blocks, b: &Blocks, figure: Figure) -> Option<DifferenceUs> {
     let estimate = difference(a, b, figure, SEED)?;
-    Some(Difference { difference_us: estimate.value, low_us: estimate.low, high_us: estimate.high })
+    Some(DifferenceUs { difference_us: estimate.value, low_us: estimate.low, high_us: estimate.high })
 }
 
 fn served(ctx: &Context<'_, '_>) -> Vec<Served> {

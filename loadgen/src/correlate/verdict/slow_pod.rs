@@ -2,7 +2,7 @@
 
 use super::{Findings, forecast_figures, forecast_words, measured, ms, open};
 use crate::correlate::context::Context;
-use crate::report::schema::{Difference, Measured, Phase, PolicyForecast, SlowPod, Verdict};
+use crate::report::schema::{DifferenceUs, Measured, Phase, PolicyForecast, SlowPod, Verdict};
 
 /// The answer.
 pub fn q8_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
@@ -58,7 +58,7 @@ pub fn q8_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
 }
 
 fn client(slow: &SlowPod) -> String {
-    let part = |name: &str, difference: Option<Difference>| {
+    let part = |name: &str, difference: Option<DifferenceUs>| {
         difference.map(|difference| match (difference.low_us > 0.0, difference.high_us < 0.0) {
             (true, _) => format!("{name} rose by {}", interval(difference)),
             (_, true) => format!("{name} fell by {}", interval(difference)),
@@ -111,7 +111,7 @@ fn forecast(slow: &SlowPod) -> String {
     format!("Computed for the slow phase, p50 / p99: {}{measured}.", forecast_words(&others))
 }
 
-fn interval(difference: Difference) -> String {
+fn interval(difference: DifferenceUs) -> String {
     format!("{} ({} to {})", ms(difference.difference_us), ms(difference.low_us), ms(difference.high_us))
 }
 

@@ -84,7 +84,7 @@ pub async fn look<E: Experiment>(experiment: &E, setup: &Setup, narrator: &dyn N
 
 /// A load that runs out of source ports measures its own machine. How long an experiment takes is not known before:
 /// there it can only be a warning.
-fn source_ports<E: Experiment>(
+pub fn source_ports<E: Experiment>(
     experiment: &E,
     setup: &Setup,
     narrator: &dyn Narrator,

@@ -5,6 +5,7 @@ mod perform;
 mod record;
 mod under_load;
 
+pub use look::source_ports;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ pub struct Answers {
     pub schema_version: u32,
     /// `podwitness VERSION`.
     pub tool: String,
-    /// `Q8`, `Q10`.
+    /// `Q8`, `Q10`, …
     pub step: String,
     /// Each question of the step, answered or not.
     pub answers: Vec<Answer>,
@@ -52,6 +52,6 @@ pub struct AnswerRun {
     pub claim: Option<String>,
     /// Its figures.
     pub evidence: Vec<Measured>,
-    /// Its ledger.
-    pub ledger: Ledger,
+    /// Its ledger. `null`: it was a look at the lab, not a load.
+    pub ledger: Option<Ledger>,
 }

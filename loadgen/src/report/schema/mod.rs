@@ -7,10 +7,12 @@
 mod answers;
 mod balance;
 mod canary;
+mod compare;
 mod completeness;
 mod failure;
 mod ledger;
 mod pods;
+mod repeat;
 mod revision;
 mod slow_pod;
 mod verdict;
@@ -19,12 +21,17 @@ mod words;
 pub use answers::{Answer, AnswerRun, Answers};
 pub use balance::{Balance, BalanceTest, ChoiceEndpoint, ChoiceEvidence, PodShare, PolicyForecast, WhatIfModel};
 pub use canary::{CanaryDecision, CanaryReport, ShareReport, VersionReport};
+pub use compare::{
+    CauseChange, ComparedRun, ComparedSide, Comparison, Difference, DifferenceKind, FailureChange, Judgement,
+    LatencyChange, QuantileChange, comparison_schema,
+};
 pub use completeness::{Completeness, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{HopReport, PodReport};
+pub use repeat::{PooledFailures, PooledMean, RepeatedRun, Repeats, ShareOfRuns, repeats_schema};
 pub use revision::RevisionReport;
-pub use slow_pod::{Difference, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
+pub use slow_pod::{DifferenceUs, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;

@@ -19,15 +19,15 @@ pub struct SlowPod {
     /// Before, during, after.
     pub phases: Vec<Phase>,
     /// Median service time of the slow pod, during minus before.
-    pub slow_pod_median: Option<Difference>,
+    pub slow_pod_median: Option<DifferenceUs>,
     /// Median service time during: the slow pod minus the others.
-    pub slow_minus_others_median: Option<Difference>,
+    pub slow_minus_others_median: Option<DifferenceUs>,
     /// Pod whose median service time rose most from before to during. It must be the one that was slowed.
     pub slowest_pod: Option<String>,
     /// Client's median latency, during minus before.
-    pub client_p50: Option<Difference>,
+    pub client_p50: Option<DifferenceUs>,
     /// Client's p99 latency, during minus before.
-    pub client_p99: Option<Difference>,
+    pub client_p99: Option<DifferenceUs>,
     /// Share of the slow pod, during minus before.
     pub share: Option<ShareChange>,
     /// Requests at the slow pod, and at the busiest other one, over time.
@@ -88,7 +88,7 @@ pub struct Phase {
 /// A difference of two figures with its 95 % interval (bootstrap of blocks of half a second).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "each number carries its unit")]
-pub struct Difference {
+pub struct DifferenceUs {
     /// The difference.
     pub difference_us: f64,
     /// Lower end.

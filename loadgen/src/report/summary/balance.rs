@@ -1,7 +1,7 @@
 //! Who got what, who decided it, and what others would have decided.
 
 use super::style::{Style, escape, lines};
-use crate::report::schema::{Balance, Difference, Phase, PolicyForecast, Report, SlowPod, WhatIfModel};
+use crate::report::schema::{Balance, DifferenceUs, Phase, PolicyForecast, Report, SlowPod, WhatIfModel};
 
 /// Only where choices were what the run was about: other runs have one line below their pods.
 pub fn balance(report: &Report, style: Style) -> String {
@@ -124,7 +124,7 @@ fn phase_row(phase: &Phase) -> [String; 12] {
 }
 
 fn differences(slow: &SlowPod, style: Style) -> String {
-    let words = |difference: Option<Difference>| {
+    let words = |difference: Option<DifferenceUs>| {
         difference.map_or_else(
             || "not measured".to_owned(),
             |it| format!("{:.2} ms ({:.2} to {:.2})", it.difference_us / 1e3, it.low_us / 1e3, it.high_us / 1e3),

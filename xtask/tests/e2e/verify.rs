@@ -55,7 +55,8 @@ fn fails(look: &Value, task: &str, words: &str) -> Result<()> {
 
 fn look(bench: &Bench, name: &str, more: &[&str], code: i32) -> Result<Value> {
     let out = bench.folder(name)?;
-    let arguments = [&["verify", "-o", "json", "--out", &out.to_string_lossy()], more].concat();
+    let out = out.to_string_lossy();
+    let arguments = [&["verify", "-o", "json", "--out", &out], more].concat();
     let output = bench.loadgen_output(&arguments)?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(

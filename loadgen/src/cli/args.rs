@@ -35,6 +35,12 @@ pub enum Command {
     /// Delete a pod under load: which requests fail, and why (Q8.1).
     #[command(name = "pod-delete", after_help = POD_DELETE_HELP)]
     PodDelete(PodDeleteArgs),
+    /// Add replicas under load and take them away again (lab steps 8.1 and 8.5).
+    #[command(after_help = super::scale::HELP)]
+    Scale(super::scale::ScaleArgs),
+    /// Let the load rise and fall and watch an autoscaler follow (Q9.1-9.4).
+    #[command(after_help = super::hpa::HELP)]
+    Hpa(super::hpa::HpaArgs),
     /// Roll a Deployment under load, with or without a working preStop hook (Q10.1-10.3).
     #[command(after_help = ROLLOUT_HELP)]
     Rollout(RolloutArgs),
@@ -55,7 +61,7 @@ pub enum Command {
     DualRollout(DualRolloutArgs),
     /// Make every output of a run again from its raw files.
     Report(ReportArgs),
-    /// Answer the lab's questions from any number of runs: q8.json and q10.json.
+    /// Answer the lab's questions from any number of runs: q8.json, q9.json and q10.json.
     Answers(AnswersArgs),
     /// Look at the cluster and say what is missing, each with its fix.
     #[command(after_help = DOCTOR_HELP)]
@@ -297,7 +303,7 @@ pub struct AnswersArgs {
     /// Directories of runs.
     #[arg(required = true, value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
-    /// Where to write q8.json and q10.json.
+    /// Where to write q8.json, q9.json and q10.json.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
 }

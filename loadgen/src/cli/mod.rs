@@ -8,11 +8,13 @@ mod doctor;
 mod dual_rollout;
 mod exit;
 mod finish;
+mod hpa;
 mod output;
 mod progress;
 mod prove_fix;
 mod rollback;
 mod run;
+mod scale;
 mod signals;
 mod slow_pod;
 
@@ -59,6 +61,8 @@ fn execute(command: Command) -> Result<u8, Failure> {
         Command::Doctor(args) => runtime.block_on(doctor::doctor(&args)),
         Command::Steady(args) => runtime.block_on(run::steady(&args)),
         Command::PodDelete(args) => runtime.block_on(run::pod_delete(&args)),
+        Command::Scale(args) => runtime.block_on(scale::scale(&args)),
+        Command::Hpa(args) => runtime.block_on(hpa::hpa(&args)),
         Command::Rollout(args) => runtime.block_on(run::rollout(&args)),
         Command::Balance(args) => runtime.block_on(balance::balance(&args)),
         Command::SlowPod(args) => runtime.block_on(slow_pod::slow_pod(&args)),

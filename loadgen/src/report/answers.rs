@@ -6,13 +6,22 @@ use super::Hook;
 use super::schema::{Answer, AnswerRun, Answers, Cause, Report, SCHEMA_VERSION, Source, Verdict};
 
 /// Questions and, in short, what they ask.
-const QUESTIONS: [(&str, &[(&str, &str)]); 2] = [
+const QUESTIONS: [(&str, &[(&str, &str)]); 3] = [
     (
         "Q8",
         &[
             ("Q8.1", "Did any requests fail when a pod was deleted during continuous requests, and why (not)?"),
             ("Q8.2", "Which load balancing suits ML inference better than the Service's own?"),
             ("Q8.3", "What goes wrong with even shares when one pod is slower than the others?"),
+        ],
+    ),
+    (
+        "Q9",
+        &[
+            ("Q9.1", "Why a stabilization window for the way down and none for the way up?"),
+            ("Q9.2", "Why may the ML service need a lower CPU threshold than the gateway?"),
+            ("Q9.3", "2 pods at 80 % CPU with a target of 50 %: how many pods will there be?"),
+            ("Q9.4", "What are the limits of scaling ML inference by CPU, and which metric might do better?"),
         ],
     ),
     (
@@ -63,10 +72,9 @@ fn answer(question: &str, asks: &str, reports: &[Report]) -> Answer {
         question: question.to_owned(),
         asks: asks.to_owned(),
         claim: claim(&said),
-        source: said
-            .iter()
-            .map(|(_, verdict)| verdict.source)
-            .find(|s| *s == Source::Measured)
+        source: [Source::Measured, Source::Computed]
+            .into_iter()
+            .find(|source| said.iter().any(|(_, verdict)| verdict.source == *source))
             .unwrap_or(Source::Documented),
         runs: said.iter().map(|(report, verdict)| run(report, verdict)).collect(),
         advice,

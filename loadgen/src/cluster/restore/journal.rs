@@ -55,6 +55,15 @@ pub enum Change {
         /// `metadata.annotations` of before.
         annotations: serde_json::Map<String, Value>,
     },
+    /// A Deployment's number of replicas.
+    Replicas {
+        /// Name.
+        deployment: String,
+        /// UID: another Deployment of that name is left alone.
+        uid: String,
+        /// `spec.replicas` of before.
+        replicas: i32,
+    },
     /// A run that was announced to the agents: while it is open they refuse every other.
     ObserverRun {
         /// Its id.

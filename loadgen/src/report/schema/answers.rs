@@ -1,4 +1,4 @@
-//! `q8.json`, `q10.json`: the lab's questions, answered from any number of runs.
+//! `q8.json`, `q9.json`, `q10.json`: the lab's questions, answered from any number of runs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub struct Answers {
     pub schema_version: u32,
     /// `podwitness VERSION`.
     pub tool: String,
-    /// `Q8`, `Q10`.
+    /// `Q8`, `Q9`, `Q10`.
     pub step: String,
     /// Each question of the step, answered or not.
     pub answers: Vec<Answer>,

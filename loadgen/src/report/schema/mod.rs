@@ -13,6 +13,7 @@ mod ledger;
 mod pods;
 mod revision;
 mod slow_pod;
+mod scaling;
 mod verdict;
 mod words;
 
@@ -25,6 +26,9 @@ pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{HopReport, PodReport};
 pub use revision::RevisionReport;
 pub use slow_pod::{Difference, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
+pub use scaling::{
+    AutoscalerReport, AutoscalerSync, FormulaAgreement, MetricsSource, NewPod, ScaleChange, Scaling, ScalingPhase,
+};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;
@@ -71,6 +75,9 @@ pub struct Report {
     pub deletions: Vec<Deletion>,
     /// Every revision of both Deployments.
     pub revisions: Vec<RevisionReport>,
+    /// How the number of pods followed. `null`: the run is not about it.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
     /// Every failed request.
     pub failures: Vec<Failure>,
     /// The slowest successes, explained like failures.

@@ -5,6 +5,7 @@
 mod answers;
 mod balance;
 mod causes;
+mod hpa;
 mod joins;
 mod page;
 mod properties;

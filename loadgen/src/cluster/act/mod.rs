@@ -4,6 +4,7 @@ pub mod error;
 pub mod hook;
 pub mod pods;
 pub mod rollout;
+pub mod scale;
 pub mod slow;
 pub mod template;
 pub mod undo;

@@ -120,7 +120,8 @@ pub struct ChainStep {
     pub after_ms: Option<f64>,
     /// Who says so.
     pub source: String,
-    /// Requests whose lost attempt at this pod was made from then until the next step in time. `null`: the step was not measured.
+    /// Requests whose lost attempt at this pod was made from then until the next step in time. `null`: the step was not measured,
+    /// or it is one of a pod's beginning.
     pub failed_until_next: Option<u64>,
 }
 

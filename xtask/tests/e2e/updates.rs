@@ -43,15 +43,17 @@ pub fn dual_rollout(bench: &Bench) -> Result<()> {
     let figure = |name: &str| {
         let all = verdict["evidence"].as_array().into_iter().flatten();
         let found = all.filter(|figure| figure["name"] == name).find_map(|figure| figure["value"].as_f64());
+        // Counts and whole milliseconds: figures are numbers of any kind.
+        let found = found.map(|value| value.round() as u64);
         found.with_context(|| format!("no figure {name}: {verdict}"))
     };
     let parts = ["gateway", "upstream", "neither"].map(|part| figure(&format!("failed_because_of_{part}_count")));
-    let sum: f64 = parts.into_iter().collect::<Result<Vec<f64>>>()?.iter().sum();
-    ensure!(sum == run.failed()? as f64, "the parts make {sum}, {} failed", run.failed()?);
-    ensure!(figure("failed_because_of_gateway_count")? > 0.0, "two gateways were replaced and nothing was lost");
-    ensure!(figure("gateway_pods_replaced_count")? == 2.0, "{verdict}");
-    ensure!(figure("upstream_pods_replaced_count")? == 3.0, "{verdict}");
-    ensure!(figure("overlap_ms")? > 0.0, "the rollouts did not overlap");
+    let sum: u64 = parts.into_iter().collect::<Result<Vec<u64>>>()?.iter().sum();
+    ensure!(sum == run.failed()?, "the parts make {sum}, {} failed", run.failed()?);
+    ensure!(figure("failed_because_of_gateway_count")? > 0, "two gateways were replaced and nothing was lost");
+    ensure!(figure("gateway_pods_replaced_count")? == 2, "{verdict}");
+    ensure!(figure("upstream_pods_replaced_count")? == 3, "{verdict}");
+    ensure!(figure("overlap_ms")? > 0, "the rollouts did not overlap");
     for failure in run.failures() {
         ensure!(failure["cause"] != "unknown", "no cause: {failure}");
     }

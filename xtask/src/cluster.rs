@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use podwitness_cluster::{DEFAULT_ROOT, Metrics, Options, ProxyMode, cli};
 
@@ -54,6 +54,9 @@ struct UpArgs {
     /// metrics-server and the autoscaler: off, `fast` (10 s / 5 s), or as upstream has them (60 s / 15 s)
     #[arg(long, value_enum, default_value_t = MetricsArg::Off)]
     metrics: MetricsArg,
+    /// Addresses of the pods, a part of 10.244.0.0/16; with few of them (10.244.0.0/27) each is used again soon
+    #[arg(long, value_name = "NET", default_value = "10.244.0.0/24")]
+    pod_subnet: String,
     /// Leave CoreDNS out
     #[arg(long)]
     no_dns: bool,
@@ -93,6 +96,9 @@ pub fn run(args: ClusterArgs) -> Result<ExitCode> {
                     MetricsArg::Default => Metrics::Default,
                 },
                 dns: !up.no_dns,
+                pod_subnet: up.pod_subnet.parse().with_context(|| {
+                    format!("{} is no network\n  fix: write it as ADDRESS/LENGTH, e.g. 10.244.0.0/27", up.pod_subnet)
+                })?,
                 ..Options::default()
             };
             let cluster = cli::up(&options)?;

@@ -22,5 +22,8 @@ pub const STALE_ENTRY_NS: u64 = 120_000_000_000;
 /// Two clocks of one path may disagree by this much beside their measured error before we call it disorder.
 pub const CLOCK_SLACK_NS: u64 = 50_000;
 
+/// A SYN is repeated after one second; nothing faster is a repetition.
+pub const SYN_TIMEOUT_NS: u64 = 900_000_000;
+
 /// Slowest successes that are explained.
 pub const SLOWEST: usize = 10;

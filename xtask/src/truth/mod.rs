@@ -45,6 +45,8 @@ Examples:
   cargo xtask truth --only network_loss              the injectors of one cause
   cargo xtask truth --churn                          1,000,000 requests, 1,000 deletions: the ledger stays closed
   cargo xtask truth --churn --requests 20000 --deletions 30
+  cargo xtask cluster up --pod-subnet 10.244.0.0/27 --lab overlays/truth
+  cargo xtask truth --on-running-cluster --churn --requests 20000 --deletions 60
   cargo xtask cluster up --lab overlays/truth && cargo xtask truth --on-running-cluster --cases 300")]
 pub struct TruthArgs {
     /// Cases that each cause should have at least

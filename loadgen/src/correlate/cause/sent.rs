@@ -4,9 +4,10 @@ use observer::record::{Close, ExchangeEnd};
 
 use super::Facts;
 use super::attempt::ending;
+use super::unanswered::no_endpoint;
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
-use crate::correlate::limits::WATCH_LAG_NS;
+use crate::correlate::limits::{SYN_TIMEOUT_NS, WATCH_LAG_NS};
 use crate::correlate::seen::{Conn, Exch};
 use crate::report::schema::Cause;
 
@@ -53,7 +54,35 @@ pub fn nothing(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Co
         // The kernel had completed the handshake for a listener that closed before it accepted.
         return Cause::RefusedByTerminatedPod;
     }
+    if matches!(conn.raw.close, Some(Close::FinLocal | Close::ResetLocal)) && conn.raw.syn_retransmits > 0 {
+        return answered_too_late(ctx, request, attempt, conn, facts);
+    }
     facts.missing(ctx, request, "why nothing was written on an established connection");
+    Cause::Unknown
+}
+
+/// A repeated SYN was answered just when the gateway gave up: what matters is why the first one was not.
+fn answered_too_late(
+    ctx: &Context<'_, '_>,
+    request: u32,
+    attempt: &Attempt,
+    conn: &Conn<'_>,
+    facts: &mut Facts,
+) -> Cause {
+    let opened_ns = conn.opened_ns();
+    let ended_ns = conn.ended_ns().unwrap_or(opened_ns);
+    if let Some(at_ns) = conn.established_ns() {
+        facts.add(at_ns, "kernel", "a repeated SYN was answered, too late for the gateway's patience");
+    }
+    let first_had_no_entry = conn.nat_created_ns().is_none_or(|ns| ns >= opened_ns.saturating_add(SYN_TIMEOUT_NS));
+    if first_had_no_entry && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, opened_ns, facts) {
+        return Cause::NoReadyEndpoint;
+    }
+    let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
+    if life.is_some_and(|life| life.ready_throughout(opened_ns, ended_ns.saturating_add(WATCH_LAG_NS))) {
+        return Cause::NetworkLoss;
+    }
+    facts.missing(ctx, request, "why the first SYN was not answered");
     Cause::Unknown
 }
 

@@ -216,3 +216,29 @@ fn no_ready_endpoint_and_the_node_does_not_say_so() {
     is(&silent(610.0), Cause::NoReadyEndpoint, None, THREAD);
     is(&silent(2_500.0), Cause::Unknown, None, THREAD);
 }
+
+#[test]
+fn the_repeated_syn_is_answered_when_the_gateway_has_given_up() {
+    let late = |empty: bool| {
+        let mut world = World::new("steady");
+        if empty {
+            world.no_endpoints(500.0, "ml-inference");
+        }
+        let mut flow = world.flow(600.0, "a").answered(504, 1_003);
+        flow.last().failed(Outcome::Established, 1_001);
+        let conn = flow.last().conn();
+        conn.established_ns = Some(conn.opened_ns + 1_000_300_000);
+        conn.closed_ns = Some(conn.opened_ns + 1_000_400_000);
+        conn.close = Some(Close::FinLocal);
+        conn.syn_retransmits = 1;
+        if empty {
+            // Only the repeated SYN met a rule that knew a pod.
+            conn.nat.as_mut().unwrap().created_ns += 1_000_200_000;
+        }
+        failure_of(world, flow)
+    };
+    is(&late(true), Cause::NoReadyEndpoint, Some("a"), THREAD);
+    let failure = late(false);
+    is(&failure, Cause::NetworkLoss, Some("a"), THREAD);
+    says(&failure, "kernel", "too late for the gateway's patience");
+}

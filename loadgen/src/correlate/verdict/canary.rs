@@ -59,9 +59,9 @@ pub fn decide(report: &mut CanaryReport, most_failed: Option<f64>, pods_changed:
                 p_words(report.latency_p_value)
             );
             if slower {
-                doubts.push(format!("it is slower: {words}"))
+                doubts.push(format!("it is slower: {words}"));
             } else {
-                reasons.push(format!("it is not slower by a fifth or more: {words}"))
+                reasons.push(format!("it is not slower by a fifth or more: {words}"));
             }
         }
         _ => doubts.push("how long each version takes was not measured".to_owned()),

@@ -30,7 +30,7 @@ pub struct ProveArgs {
     /// Exit code 3: no fix is proven. Conditions of --fail-if are about the second run.
     #[arg(long, help_heading = "Experiment")]
     pub prove_fix: bool,
-    /// How long the nodes keep the NAT entry of an unanswered connection attempt (nf_conntrack_tcp_timeout_syn_sent): the
+    /// How long the nodes keep the NAT entry of an unanswered connection attempt (`nf_conntrack_tcp_timeout_syn_sent`): the
     /// second run begins when those of the first have ended.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration, help_heading = "Experiment")]
     pub nat_timeout: Duration,
@@ -46,6 +46,12 @@ pub async fn prove_fix<E: Experiment>(
     result: &ResultArgs,
 ) -> Result<u8, Failure> {
     let both = run::setup(experiment, load, target, result)?;
+    if result.check {
+        return run::perform(experiment, &both, result).await;
+    }
+    if result.runs > 1 {
+        return Err(Failure::usage("--prove-fix makes its own two runs: leave out --runs"));
+    }
     let out = both.out.clone();
     for name in [AS_IT_IS, WITH_FIX] {
         if out.join(name).exists() {

@@ -28,7 +28,7 @@ pub fn mann_whitney(first: &[u64], second: &[u64]) -> Option<RankTest> {
     for equal in all.chunk_by(|a, b| a.0 == b.0) {
         let count = equal.len() as f64;
         let of_first = equal.iter().filter(|(_, is_first)| *is_first).count() as f64;
-        rank_sum += of_first * (before + (count + 1.0) / 2.0);
+        rank_sum += of_first * (before + f64::midpoint(count, 1.0));
         ties += count.powi(3) - count;
         before += count;
     }

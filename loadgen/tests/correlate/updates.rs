@@ -194,7 +194,7 @@ fn a_canary_is_judged_by_what_it_does() {
     };
     let (decision, why) = decide(960, 320, 10, 0);
     assert!(decision == CanaryDecision::RollBack && why.contains("fails more often"), "{why}");
-    let (decision, why) = decide(960, 320, 0, 900);
+    let (decision, why) = decide(960, 320, 0, 2_000);
     assert!(decision == CanaryDecision::Hold && why.contains("slower"), "{why}");
     let (decision, why) = decide(1_500, 320, 0, 0);
     assert!(decision == CanaryDecision::Hold && why.contains("share"), "{why}");

@@ -9,6 +9,8 @@ use crate::report::schema::{CanaryDecision, CanaryReport, Measured, ShareReport,
 const SIGNIFICANT: f64 = 0.01;
 /// A canary that is slower by less than a fifth is not held back for it.
 const TOLERATED_SLOWER: f64 = 1.2;
+/// Nor for less than a millisecond: a fifth of a tenth of one is the scheduler's, not the version's.
+const TOLERATED_SLOWER_US: f64 = 1_000.0;
 /// A canary must be shown to fail less than this, where nothing else is asked for.
 const MOST_FAILED: f64 = 0.01;
 
@@ -51,7 +53,8 @@ pub fn decide(report: &mut CanaryReport, most_failed: Option<f64>, pods_changed:
     }
     match (median(canary), median(stable)) {
         (Some(new), Some(old)) => {
-            let slower = new > old * TOLERATED_SLOWER && report.latency_p_value.is_some_and(|p| p < SIGNIFICANT);
+            let longer = new > old * TOLERATED_SLOWER && new > old + TOLERATED_SLOWER_US;
+            let slower = longer && report.latency_p_value.is_some_and(|p| p < SIGNIFICANT);
             let words = format!(
                 "median {:.2} ms against {:.2} ms (p {})",
                 new / 1e3,
@@ -59,9 +62,9 @@ pub fn decide(report: &mut CanaryReport, most_failed: Option<f64>, pods_changed:
                 p_words(report.latency_p_value)
             );
             if slower {
-                doubts.push(format!("it is slower: {words}"))
+                doubts.push(format!("it is slower: {words}"));
             } else {
-                reasons.push(format!("it is not slower by a fifth or more: {words}"))
+                reasons.push(format!("it is not slower by a fifth and a millisecond: {words}"));
             }
         }
         _ => doubts.push("how long each version takes was not measured".to_owned()),

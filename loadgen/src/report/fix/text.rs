@@ -18,14 +18,16 @@ pub fn text(proof: &ProveFix, style: Style) -> String {
         Outcome::Incomplete => style.bad("NOT COMPLETE"),
     };
     let mut out = style.title(&format!("{}  {}, --prove-fix", escape(&proof.tool), escape(&proof.experiment)));
-    out += &format!("{word}\n");
+    out += &(word + "\n");
     out += &style.paragraph("  ", &escape(&proof.claim));
     for change in &proof.changes {
         out.push('\n');
         out += &style.title(&format!("Change of deployment/{}", escape(&change.deployment)));
         out += &style.paragraph("  why    ", &escape(&change.why));
         // Not wrapped: it is there to be copied.
-        out += &format!("  patch  {}\n", escape(&change.kubectl));
+        out += "  patch  ";
+        out += &escape(&change.kubectl);
+        out.push('\n');
     }
     out.push('\n');
     out += &side_by_side(proof, style);

@@ -46,6 +46,12 @@ pub async fn prove_fix<E: Experiment>(
     result: &ResultArgs,
 ) -> Result<u8, Failure> {
     let both = run::setup(experiment, load, target, result)?;
+    if result.check {
+        return run::perform(experiment, &both, result).await;
+    }
+    if result.runs > 1 {
+        return Err(Failure::usage("--prove-fix makes two runs that are compared; it cannot be repeated with --runs"));
+    }
     let out = both.out.clone();
     for name in [AS_IT_IS, WITH_FIX] {
         if out.join(name).exists() {

@@ -12,6 +12,9 @@ use crate::raw::read::{raw_dir, read_run};
 use crate::report::compare::{Condition, text};
 use crate::report::schema::Judgement;
 
+/// As many as --runs takes.
+const MOST_RUNS: u32 = 1_000;
+
 pub const HELP: &str = "Examples:
   loadgen compare before after
   loadgen compare as-assigned cured --fail-if 'failed_increase>0'
@@ -64,5 +67,6 @@ pub fn runs_in(dir: &Path) -> Vec<PathBuf> {
     if raw_dir(dir).exists() {
         return Vec::new();
     }
-    (1..).map(|n| dir.join(n.to_string())).take_while(|dir| raw_dir(dir).exists()).collect()
+    let numbered = (1..=MOST_RUNS).map(|n| dir.join(n.to_string()));
+    numbered.take_while(|dir| raw_dir(dir).exists()).collect()
 }

@@ -38,7 +38,9 @@ pub fn environment(deployment: &DeploymentFact, facts: &Facts) -> BTreeMap<Strin
             facts.secrets.get(&from.name).and_then(|map| map.there()).into_iter().flat_map(|map| map.keys()).collect()
         };
         let source = format!("{}/{}", kind_words(&from.kind), from.name);
-        keys.into_iter().for_each(|key| set(format!("{}{key}", from.prefix), source.clone()));
+        for key in keys {
+            set(format!("{}{key}", from.prefix), source.clone());
+        }
     }
     for variable in &deployment.env {
         set(variable.name.clone(), source_words(&variable.from));

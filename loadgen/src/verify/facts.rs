@@ -287,7 +287,9 @@ impl Facts {
         let mut facts = self.clone();
         for secret in facts.secrets.values_mut() {
             if let Found::There(values) = secret {
-                values.values_mut().for_each(|value| value.value = None);
+                for value in values.values_mut() {
+                    value.value = None;
+                }
             }
         }
         facts

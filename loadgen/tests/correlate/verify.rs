@@ -55,10 +55,10 @@ fn each_flaw_is_named_with_its_task() {
         |facts| {
             let Found::There(deployment) = &mut facts.gateway.deployment else { panic!() };
             deployment.ready = 0;
-            facts.gateway.pods.iter_mut().for_each(|pod| {
+            for pod in &mut facts.gateway.pods {
                 pod.ready = false;
                 pod.why = Some("CreateContainerConfigError: secret \"api-credentials\" not found".into());
-            });
+            }
         },
         "3.2",
         "CreateContainerConfigError",
@@ -93,7 +93,9 @@ fn each_flaw_is_named_with_its_task() {
 #[test]
 fn what_is_not_there_yet_is_not_reached_unless_it_is_demanded() {
     let mut facts = whole(2);
-    facts.secrets.values_mut().for_each(|secret| *secret = Found::Missing);
+    for secret in facts.secrets.values_mut() {
+        *secret = Found::Missing;
+    }
     for name in ["shared-config", "ml-config"] {
         facts.config_maps.insert(name.into(), Found::Missing);
     }
@@ -117,7 +119,9 @@ fn what_cannot_be_seen_is_not_checked_and_no_failure() {
     facts.dns.problem = Some("no endpoint".into());
     facts.upstream_log.found.clear();
     facts.upstream_log.problem = Some("pods/log is forbidden".into());
-    facts.secrets.values_mut().for_each(|secret| *secret = Found::Unreadable("forbidden".into()));
+    for secret in facts.secrets.values_mut() {
+        *secret = Found::Unreadable("forbidden".into());
+    }
     let (checks, _) = judge(&facts, None);
     assert!(checks.iter().all(|check| check.state != State::Fail), "{checks:#?}");
     assert!(checks.iter().filter(|check| check.state == State::NotChecked).count() >= 7, "{checks:#?}");

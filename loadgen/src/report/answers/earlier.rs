@@ -246,25 +246,16 @@ fn scaled(facts: &Facts, all: &[Verified]) -> Option<Verdict> {
     let claim = format!(
         "No: the record holds the Service's address, {own}, however many pods there are. Pods come and go in its EndpointSlice, and the rules on the nodes follow that."
     );
-    let mut answer = match other {
-        Some(other) => {
-            let mut answer = verdict("Q5.3", Source::Measured, claim);
-            answer.evidence.push(figure(
-                "other_ready_endpoints_count",
-                ready(other) as f64,
-                format!("ready pods in another look, with the same answer {own}"),
-            ));
-            answer
-        }
-        None => {
-            let mut answer = verdict("Q5.3", Source::Documented, claim);
-            answer.not_measured.push(
-                "the record at another number of replicas: scale, then `loadgen verify` again, and give both"
-                    .to_owned(),
-            );
-            answer
-        }
-    };
+    let source = if other.is_some() { Source::Measured } else { Source::Documented };
+    let mut answer = verdict("Q5.3", source, claim);
+    if let Some(other) = other {
+        let text = format!("ready pods in another look, with the same answer {own}");
+        answer.evidence.push(figure("other_ready_endpoints_count", ready(other) as f64, text));
+    } else {
+        answer.not_measured.push(
+            "the record at another number of replicas: scale, then `loadgen verify` again, and give both".to_owned(),
+        );
+    }
     answer.evidence.push(figure("ready_endpoints_count", ready(facts) as f64, "ready pods in this look"));
     if let Some(now) = now {
         answer.evidence.push(text("dns_answer", format!("{} → {now}", facts.upstream.service_name)));

@@ -1,6 +1,7 @@
 //! The answers as a page to hand in and to check: claim, figures, where they come from, and what was not measured.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::cause_words;
 use crate::report::schema::{Answer, AnswerRun, Answers, Measured, Source};
@@ -10,7 +11,8 @@ use crate::report::summary::escape;
 pub fn markdown(answers: &[Answers]) -> String {
     let mut out = String::from("# Answers\n\n");
     let tool = answers.first().map_or("podwitness", |step| step.tool.as_str());
-    out += &format!(
+    let _ = write!(
+        out,
         "Made by {} from the runs at the end. *Measured* was seen in these runs, *computed* follows from what was seen, *documented* is what Kubernetes promises.\n",
         line(tool)
     );
@@ -36,7 +38,7 @@ fn section(answer: &Answer) -> String {
     let mut out = format!("\n## {}\n\n*{}*\n\n", line(&answer.question), line(&answer.asks));
     match &answer.claim {
         Some(claim) => {
-            out += &format!("{}\n\nSource: {}.\n", line(claim), source(answer.source));
+            let _ = write!(out, "{}\n\nSource: {}.\n", line(claim), source(answer.source));
         }
         None => out += "**Not answered.**\n",
     }
@@ -65,7 +67,7 @@ fn evidence(run: &AnswerRun, said: Option<&str>) -> String {
     );
     // The answer itself may say it already.
     if let Some(claim) = run.claim.as_ref().filter(|claim| !said.is_some_and(|said| said.contains(claim.as_str()))) {
-        out += &format!("\n{}\n", line(claim));
+        let _ = write!(out, "\n{}\n", line(claim));
     }
     if run.evidence.is_empty() {
         return out;
@@ -73,18 +75,19 @@ fn evidence(run: &AnswerRun, said: Option<&str>) -> String {
     out += "\n| figure | value | |\n|---|---:|---|\n";
     for Measured { name, value, text } in &run.evidence {
         let value = value.map_or_else(|| "–".to_owned(), |value| ((value * 1e4).round() / 1e4).to_string());
-        out += &format!("| {} | {value} | {} |\n", line(name), line(text));
+        let _ = write!(out, "| {} | {value} | {} |\n", line(name), line(text));
     }
     out
 }
 
+/// A [`String`] takes everything: writing to it cannot fail.
 fn list(out: &mut String, title: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
-    *out += &format!("\n{title}:\n\n");
+    let _ = write!(out, "\n{title}:\n\n");
     for text in lines {
-        *out += &format!("- {}\n", line(text));
+        let _ = write!(out, "- {}\n", line(text));
     }
 }
 
@@ -112,7 +115,7 @@ fn runs(answers: &[Answers]) -> String {
                 )
             },
         );
-        out += &format!("| `{run_id}` | {} | {started_at} | {figures} |\n", line(&run.label));
+        let _ = write!(out, "| `{run_id}` | {} | {started_at} | {figures} |\n", line(&run.label));
     }
     out + "\nEach run's raw files lead to the same figures again: `loadgen report DIR`.\n"
 }

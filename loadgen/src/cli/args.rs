@@ -35,6 +35,12 @@ pub enum Command {
     /// Delete a pod under load: which requests fail, and why (Q8.1).
     #[command(name = "pod-delete", after_help = POD_DELETE_HELP)]
     PodDelete(PodDeleteArgs),
+    /// Add replicas under load and take them away again (lab steps 8.1 and 8.5).
+    #[command(after_help = super::scale::HELP)]
+    Scale(super::scale::ScaleArgs),
+    /// Let the load rise and fall and watch an autoscaler follow (Q9.1-9.4).
+    #[command(after_help = super::hpa::HELP)]
+    Hpa(super::hpa::HpaArgs),
     /// Roll a Deployment under load, with or without a working preStop hook (Q10.1-10.3).
     #[command(after_help = ROLLOUT_HELP)]
     Rollout(RolloutArgs),

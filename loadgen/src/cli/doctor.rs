@@ -19,6 +19,9 @@ pub async fn doctor(args: &DoctorArgs) -> Result<u8, Failure> {
             Permission::new("delete", "", "pods", "", namespace),
             Permission::new("patch", "apps", "deployments", "", namespace),
             Permission::new("update", "apps", "deployments", "", namespace),
+            Permission::new("patch", "apps", "deployments", "scale", namespace),
+            Permission::new("list", "autoscaling", "horizontalpodautoscalers", "", namespace),
+            Permission::new("watch", "autoscaling", "horizontalpodautoscalers", "", namespace),
         ],
         observer: !args.target.no_observer,
     };

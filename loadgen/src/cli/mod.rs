@@ -10,6 +10,7 @@ mod doctor;
 mod dual_rollout;
 mod exit;
 mod finish;
+mod hpa;
 mod output;
 mod plan;
 mod progress;
@@ -17,6 +18,7 @@ mod prove_fix;
 mod repeat;
 mod rollback;
 mod run;
+mod scale;
 mod signals;
 mod slow_pod;
 mod verify;
@@ -76,6 +78,8 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Steady(args) => Box::pin(run::steady(&args)).await,
         Command::PodDelete(args) => Box::pin(run::pod_delete(&args)).await,
         Command::Rollout(args) => Box::pin(run::rollout(&args)).await,
+        Command::Scale(args) => Box::pin(scale::scale(&args)).await,
+        Command::Hpa(args) => Box::pin(hpa::hpa(&args)).await,
         Command::Balance(args) => Box::pin(balance::balance(&args)).await,
         Command::SlowPod(args) => Box::pin(slow_pod::slow_pod(&args)).await,
         Command::Canary(args) => Box::pin(canary::canary(&args)).await,

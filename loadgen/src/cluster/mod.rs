@@ -6,6 +6,7 @@ pub mod describe;
 pub mod gateway;
 pub mod names;
 pub mod observer;
+pub mod pod_metrics;
 pub mod preflight;
 pub mod restore;
 pub mod target;

@@ -15,6 +15,7 @@ mod context;
 mod distribution;
 mod failures;
 mod hops;
+pub mod hpa;
 mod join;
 mod ledger;
 mod limits;
@@ -23,11 +24,13 @@ pub mod proportion;
 mod rank;
 pub mod repeat;
 mod revisions;
+mod scaling;
 mod seen;
 mod slow;
 mod slow_pod;
 mod statistics;
 mod timeline;
+mod timeline_scaling;
 mod verdict;
 mod warnings;
 mod what_if;
@@ -75,6 +78,8 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
     let failed = failures::failures(ctx, &moments);
     let ledger = ledger::ledger(ctx, &failed);
     let deletions = failures::deletions(ctx, &moments, &failed);
+    let scaling = scaling::scaling(ctx, timeline, &deletions);
+    let reapplied = scaling::warnings(timeline, run.started_ns);
     let timeline = timeline::items(timeline, run, ctx.clock);
     let (hops, ways_unmeasured) = hops::hops(ctx);
     let completeness = completeness::completeness(ctx, &failed);
@@ -90,10 +95,12 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
             balance: balance.as_ref(),
             slow_pod: slow_pod.as_ref(),
             canary: canary.as_ref(),
+            scaling: scaling.as_ref(),
         };
         verdict::verdicts(ctx, &findings)
     };
-    let warnings = warnings::warnings(ctx, &ledger, &completeness, ways_unmeasured);
+    let mut warnings = warnings::warnings(ctx, &ledger, &completeness, ways_unmeasured);
+    warnings.extend(reapplied);
     Report {
         schema_version: SCHEMA_VERSION,
         tool: format!("podwitness {}", run.tool_version),
@@ -113,6 +120,7 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
         hops,
         pods,
         deletions,
+        scaling,
         failures: failed.into_iter().map(|failed| failed.failure).collect(),
         timeline,
         verdicts,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::clock::{WallClock, ms_between};
+use super::timeline_scaling::{autoscaler_changes, replicas_change};
+use crate::raw::scaling::{AutoscalerState, DeploymentState};
 use crate::raw::{ContainerState, Endpoint, RunFile, Subject, TimelineEntry};
 use crate::report::schema::TimelineItem;
 
@@ -12,6 +14,8 @@ pub fn items(timeline: &[&TimelineEntry], run: &RunFile, clock: WallClock) -> Ve
     let mut pods: HashMap<&str, PodState<'_>> = HashMap::new();
     let mut endpoints: HashMap<&str, &[Endpoint]> = HashMap::new();
     let mut replicas: HashMap<&str, i32> = HashMap::new();
+    let mut autoscalers: HashMap<&str, &AutoscalerState> = HashMap::new();
+    let mut deployments: HashMap<&str, &DeploymentState> = HashMap::new();
     for entry in timeline {
         let at_ns = entry.at_ns;
         match &entry.subject {
@@ -59,7 +63,18 @@ pub fn items(timeline: &[&TimelineEntry], run: &RunFile, clock: WallClock) -> Ve
                 let what = format!("the watch failed, changes before this may be missing: {detail}");
                 writer.add(at_ns, "watch_gap", watch, what, "kubernetes", &[]);
             }
-            Subject::Throttling { .. } => {}
+            Subject::Autoscaler(now) => {
+                for (kind, what) in autoscaler_changes(autoscalers.insert(now.uid.as_str(), now), now) {
+                    writer.add(at_ns, kind, &format!("hpa/{}", now.name), what, "kubernetes", &[]);
+                }
+            }
+            Subject::Deployment(now) => {
+                if let Some(what) = replicas_change(deployments.insert(&now.uid, now), now) {
+                    let object = format!("deployment/{}", now.name);
+                    writer.add(at_ns, "replicas_set", &object, what, "kubernetes", &[]);
+                }
+            }
+            Subject::Throttling { .. } | Subject::ScaledPod(_) | Subject::PodMetrics(_) => {}
         }
     }
     // Actions are told at their request, which lies before the entry itself.

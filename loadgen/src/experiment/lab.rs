@@ -104,6 +104,26 @@ impl Lab {
         Ok(())
     }
 
+    /// Changes a Deployment's number of replicas, like `kubectl scale`. What it was is written down first.
+    pub async fn scale(&self, deployment: &str, replicas: i32) -> Result<(), ExperimentError> {
+        {
+            let mut state = self.state.lock().await;
+            let known = state
+                .journal
+                .changes()
+                .any(|change| matches!(change, Change::Replicas { deployment: known, .. } if known == deployment));
+            if !known && let Some(before) = self.actor.replicas(deployment).await? {
+                state.journal.record(Change::Replicas {
+                    deployment: deployment.to_owned(),
+                    uid: before.uid,
+                    replicas: before.replicas,
+                })?;
+            }
+            state.rolling.push(deployment.to_owned());
+        }
+        Ok(self.actor.scale(deployment, replicas, "scale_deployment").await?)
+    }
+
     /// Restarts a Deployment's pods. Leaves an annotation and nothing to put back.
     pub async fn restart(&self, deployment: &str) -> Result<(), ExperimentError> {
         self.state.lock().await.rolling.push(deployment.to_owned());

@@ -4,6 +4,7 @@ pub mod balance;
 pub mod canary;
 pub mod dual_rollout;
 pub mod files;
+pub mod hpa;
 pub mod lab;
 pub mod last_run;
 pub mod narrator;
@@ -11,6 +12,7 @@ pub mod pod_delete;
 pub mod rollback;
 pub mod rollout;
 pub mod runner;
+pub mod scale;
 pub mod setup;
 pub mod slow_pod;
 pub mod steady;
@@ -42,6 +44,11 @@ pub trait Experiment: Send + Sync {
     /// Permissions it needs besides looking.
     fn permissions(&self, _target: &Target) -> Vec<Permission> {
         Vec::new()
+    }
+
+    /// It is about the number of pods: autoscalers, Deployments and CPU metrics are watched as well.
+    fn watches_scaling(&self) -> bool {
+        false
     }
 
     /// The longest it may take: load is scheduled for that long, and ends earlier when the experiment is done.

@@ -13,8 +13,10 @@
 
 mod client;
 mod observer_file;
+pub mod quantity;
 pub mod read;
 mod run;
+pub mod scaling;
 mod timeline;
 pub mod write;
 

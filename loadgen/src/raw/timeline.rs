@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::scaling::{AutoscalerState, DeploymentState, PodMetrics, ScaledPod};
+
 /// One entry of `raw/timeline.ndjson`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
@@ -120,6 +122,14 @@ pub enum Subject {
         /// Time it was throttled for.
         throttled_us: u64,
     },
+    /// A `HorizontalPodAutoscaler` of the lab's namespace.
+    Autoscaler(AutoscalerState),
+    /// A Deployment of the lab's namespace.
+    Deployment(DeploymentState),
+    /// What an autoscaler looks at in a pod.
+    ScaledPod(ScaledPod),
+    /// CPU use of pods, when it changed.
+    PodMetrics(PodMetrics),
 }
 
 /// One container's state.

@@ -13,13 +13,22 @@ use crate::verify::Verified;
 type Step = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Steps 8 to 10.
-const QUESTIONS: [Step; 2] = [
+const QUESTIONS: [Step; 3] = [
     (
         "Q8",
         &[
             ("Q8.1", "Did any requests fail when a pod was deleted during continuous requests, and why (not)?"),
             ("Q8.2", "Which load balancing suits ML inference better than the Service's own?"),
             ("Q8.3", "What goes wrong with even shares when one pod is slower than the others?"),
+        ],
+    ),
+    (
+        "Q9",
+        &[
+            ("Q9.1", "Why a stabilization window for the way down and none for the way up?"),
+            ("Q9.2", "Why may the ML service need a lower CPU threshold than the gateway?"),
+            ("Q9.3", "2 pods at 80 % CPU with a target of 50 %: how many pods will there be?"),
+            ("Q9.4", "What are the limits of scaling ML inference by CPU, and which metric might do better?"),
         ],
     ),
     (

@@ -5,6 +5,7 @@ pub mod hook;
 pub mod pods;
 pub mod rollout;
 pub mod slow;
+pub mod scale;
 pub mod template;
 pub mod undo;
 

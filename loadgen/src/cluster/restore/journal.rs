@@ -64,6 +64,15 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// A Deployment's number of replicas.
+    Replicas {
+        /// Name.
+        deployment: String,
+        /// UID: another Deployment of that name is left alone.
+        uid: String,
+        /// `spec.replicas` of before.
+        replicas: i32,
+    },
     /// A run that was announced to the agents: while it is open they refuse every other.
     ObserverRun {
         /// Its id.

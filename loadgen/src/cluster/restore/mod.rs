@@ -23,6 +23,20 @@ pub async fn undo(actor: &Actor, change: &Change) -> Result<String, ActError> {
         Change::Made { .. } => remove(&actor.client, change).await,
         Change::ObserverRun { run_id, namespace } => Ok(drop_run(actor, run_id, namespace).await),
         Change::PodDelay { .. } | Change::PodCpu { .. } => slow::undo(actor, change).await,
+        Change::Replicas { deployment, uid, replicas } => {
+            let Some(now) = actor.replicas(deployment).await? else {
+                return Ok(format!("deployment/{deployment} is gone: there is nothing to put back"));
+            };
+            if now.uid != *uid {
+                return Ok(format!("deployment/{deployment} was made anew since: it is left as it is"));
+            }
+            if now.replicas == *replicas {
+                return Ok(format!("deployment/{deployment} already has its {replicas} replicas of before the run"));
+            }
+            actor.scale(deployment, *replicas, "restore").await?;
+            actor.wait_rollout(deployment, PATIENCE).await?;
+            Ok(format!("deployment/{deployment} has its {replicas} replicas of before the run again"))
+        }
         Change::Template { deployment, uid, template } => {
             if let Some(left) = left_alone(actor, deployment, uid).await? {
                 return Ok(left);

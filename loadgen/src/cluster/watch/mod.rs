@@ -2,10 +2,13 @@
 //!
 //! API time stamps have a resolution of one second; the watch delivers within milliseconds.
 
+pub mod autoscalers;
+mod deployments;
 mod endpoints;
 mod events;
 mod pods;
 mod replica_sets;
+mod scaled_pods;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -48,6 +51,14 @@ impl Watches {
         watches.spawn(client, namespace, timeline, replica_sets::ReplicaSets);
         watches.spawn(client, namespace, timeline, events::Events::default());
         watches
+    }
+
+    /// What decides about the number of pods: autoscalers, Deployments, pods as autoscalers see them, and their metrics.
+    pub fn scaling(&mut self, client: &Client, namespace: &str, timeline: &Timeline) {
+        self.spawn(client, namespace, timeline, autoscalers::Autoscalers);
+        self.spawn(client, namespace, timeline, deployments::Deployments);
+        self.spawn(client, namespace, timeline, scaled_pods::ScaledPods);
+        self.tasks.spawn(super::pod_metrics::follow(client.clone(), namespace.to_owned(), timeline.clone()));
     }
 
     /// Waits until each has its first list.

@@ -3,12 +3,14 @@
 mod balance;
 mod canary;
 mod dual_rollout;
+mod autoscaling;
 mod losses;
 mod pod_deletion;
 mod propagation;
 mod rollback;
 mod rollout;
 mod slow_pod;
+mod scaling;
 
 pub use canary::decide;
 pub use propagation::Propagation;
@@ -17,7 +19,7 @@ use super::cluster::Role;
 use super::context::Context;
 use crate::report::Hook;
 use crate::report::schema::{
-    Balance, CanaryReport, Deletion, Failure, Ledger, Measured, PolicyForecast, SlowPod, Source, Verdict,
+    Balance, CanaryReport, Deletion, Failure, Ledger, Measured, PolicyForecast, Scaling, SlowPod, Source, Verdict,
 };
 
 /// What a verdict is made from.
@@ -34,6 +36,8 @@ pub struct Findings<'r> {
     pub slow_pod: Option<&'r SlowPod>,
     /// A new version beside the old one.
     pub canary: Option<&'r CanaryReport>,
+    /// How the number of pods followed.
+    pub scaling: Option<&'r Scaling>,
 }
 
 /// The questions that this experiment answers.
@@ -48,6 +52,8 @@ pub fn verdicts(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> 
         "dual-rollout" => vec![dual_rollout::q10_4(ctx, findings)],
         "rollback" => vec![rollback::step_10_5(ctx, findings)],
         "canary" => findings.canary.map(canary::q10_5).into_iter().collect(),
+        "scale" => scaling::steps(ctx, findings),
+        "hpa" => autoscaling::q9(ctx, findings),
         _ => Vec::new(),
     }
 }

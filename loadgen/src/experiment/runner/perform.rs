@@ -49,6 +49,9 @@ pub async fn perform<E: Experiment>(
     let environment = describe(&cluster, &setup.target, &actor).await;
     let nodes = node_names(&cluster).await;
     let mut watches = Watches::start(&cluster.client, &setup.target.namespace, &files.timeline);
+    if experiment.watches_scaling() {
+        watches.scaling(&cluster.client, &setup.target.namespace, &files.timeline);
+    }
     if tokio::time::timeout(Duration::from_secs(10), watches.ready()).await.is_err() {
         warnings.push("a Kubernetes watch was not ready after 10 s: the time line has gaps".into());
     }

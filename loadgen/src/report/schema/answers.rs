@@ -1,4 +1,4 @@
-//! `q8.json`, `q10.json`: the lab's questions, answered from any number of runs.
+//! `q8.json`, `q9.json`, `q10.json`: the lab's questions, answered from any number of runs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -15,6 +15,7 @@ mod pods;
 mod repeat;
 mod revision;
 mod slow_pod;
+mod scaling;
 mod verdict;
 mod words;
 
@@ -32,6 +33,9 @@ pub use pods::{HopReport, PodReport};
 pub use repeat::{PooledFailures, PooledMean, RepeatedRun, Repeats, ShareOfRuns, repeats_schema};
 pub use revision::RevisionReport;
 pub use slow_pod::{DifferenceUs, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
+pub use scaling::{
+    AutoscalerReport, AutoscalerSync, FormulaAgreement, MetricsSource, NewPod, ScaleChange, Scaling, ScalingPhase,
+};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;
@@ -78,6 +82,9 @@ pub struct Report {
     pub deletions: Vec<Deletion>,
     /// Every revision of both Deployments.
     pub revisions: Vec<RevisionReport>,
+    /// How the number of pods followed. `null`: the run is not about it.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
     /// Every failed request.
     pub failures: Vec<Failure>,
     /// The slowest successes, explained like failures.

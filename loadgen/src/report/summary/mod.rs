@@ -1,6 +1,7 @@
 //! The report as text for a terminal: answers first, then what they stand on.
 
 mod balance;
+mod scaling;
 mod sections;
 mod style;
 mod tables;
@@ -25,6 +26,7 @@ pub fn summary(report: &Report, style: Style) -> String {
         tables::pods(report, style),
         balance::balance(report, style),
         balance::slow_pod(report, style),
+        scaling::scaling(report, style),
         tables::ends(report, style),
         tables::hops(report, style),
         tables::slow(report, style),

@@ -1,0 +1,6 @@
+//! The autoscaler's own arithmetic, done again from what it saw.
+
+pub mod formula;
+pub mod inputs;
+pub mod limits;
+pub mod syncs;

@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt};
 
 use super::args::{LoadArgs, ResultArgs, Step, TargetArgs};
 use super::exit::Failure;
-use super::run::perform;
+use super::run::{perform, setup_for};
 use crate::cluster::act::{ActError, Actor};
 use crate::cluster::{Cluster, Timeline};
 use crate::experiment::hpa::Hpa;
@@ -61,7 +61,7 @@ pub async fn hpa(args: &HpaArgs) -> Result<u8, Failure> {
         }
     }
     let experiment = Hpa { autoscaler: args.hpa.clone(), deployment, patience: args.metrics_timeout };
-    perform(&experiment, schedule, &args.load, &target, &args.result).await
+    perform(&experiment, &setup_for(&experiment, schedule, &args.load, &target, &args.result)?, &args.result).await
 }
 
 async fn actor(target: &TargetArgs) -> Result<Actor, Failure> {

@@ -184,3 +184,45 @@ async fn an_error_names_what_was_tried() {
     assert!(matches!(&result, Err(ActError::Api { .. })));
     assert_eq!(result.unwrap_err().to_string(), "cannot read deployment/d: deployments is forbidden (403 Forbidden)");
 }
+
+#[tokio::test]
+async fn scaling_goes_through_the_scale_subresource_and_is_undone_there() {
+    let (actor, mut server) = actor();
+    let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "d", "uid": "u1"},
+        "spec": {"replicas": 4}});
+    let path = format!("{DEPLOYMENT}/scale");
+    let (result, body) =
+        tokio::join!(actor.scale("d", 4, "scale_deployment"), expect(&mut server, Method::PATCH, &path, 200, &scale));
+    result.unwrap();
+    assert_eq!(body, json!({"spec": {"replicas": 4}}));
+
+    let now = deployment("9", &json!({}));
+    let back = Change::Replicas { deployment: "d".into(), uid: "u1".into(), replicas: 2 };
+    let answers = async {
+        expect(&mut server, Method::GET, DEPLOYMENT, 200, &now).await;
+        let sent = expect(&mut server, Method::PATCH, &path, 200, &scale).await;
+        assert_eq!(sent, json!({"spec": {"replicas": 2}}));
+        expect(&mut server, Method::GET, DEPLOYMENT, 200, &now).await;
+    };
+    let (done, ()) = tokio::join!(undo(&actor, &back), answers);
+    assert!(done.unwrap().contains("2 replicas of before the run again"));
+    let same = Change::Replicas { deployment: "d".into(), uid: "u1".into(), replicas: 1 };
+    let (done, _) = tokio::join!(undo(&actor, &same), expect(&mut server, Method::GET, DEPLOYMENT, 200, &now));
+    assert!(done.unwrap().contains("already"));
+}
+
+#[tokio::test]
+async fn an_autoscaler_that_does_not_exist_is_named_with_those_that_do() {
+    let (actor, mut server) = actor();
+    let path = "/apis/autoscaling/v2/namespaces/lab/horizontalpodautoscalers";
+    let list = |items: Value| json!({"kind": "HorizontalPodAutoscalerList", "apiVersion": "autoscaling/v2", "metadata": {}, "items": items});
+    let one = list(json!([{"metadata": {"name": "ml-inference-hpa"}, "spec": {"maxReplicas": 3,
+        "scaleTargetRef": {"kind": "Deployment", "name": "d"}}}]));
+    let (result, _) =
+        tokio::join!(actor.autoscaler("ml-inferense-hpa"), expect(&mut server, Method::GET, path, 200, &one));
+    let text = result.unwrap_err().to_string();
+    assert!(text.contains("did you mean `ml-inference-hpa`?") && text.contains("fix:"), "{text}");
+    let none = list(json!([]));
+    let (result, _) = tokio::join!(actor.autoscaler("x"), expect(&mut server, Method::GET, path, 200, &none));
+    assert!(result.unwrap_err().to_string().contains("kubectl apply -k k8s/lab/step9"));
+}

@@ -92,7 +92,7 @@ pub fn demo(args: &DemoArgs) -> Result<()> {
     steps.next("answers", "1 s");
     run(Command::new(&loadgen).arg("answers").arg("--out").arg(&out).args(&done))?;
     drop(place);
-    eprintln!("\nreports: {}/*/report.html, answers: {}/q8.json and q10.json", out.display(), out.display());
+    eprintln!("\nreports: {}/*/report.html, answers: {}/q8.json, q9.json and q10.json", out.display(), out.display());
     Ok(())
 }
 

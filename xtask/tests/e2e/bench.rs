@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use podwitness_cluster::{ClusterGuard, Options};
+use podwitness_cluster::{ClusterGuard, Metrics, Options};
 use verbs::{lab::Lab, test};
 
 use crate::report::Run;
@@ -48,7 +48,7 @@ impl Bench {
         ensure!(!images.is_empty(), "no archives in {}", inputs.archives.display());
         // Few addresses: those of pods that are gone come back soon.
         let pod_subnet = "10.244.0.0/27".parse().context("the subnet")?;
-        let cluster = ClusterGuard::up(&Options { images, pod_subnet, ..Options::default() })?;
+        let cluster = ClusterGuard::up(&Options { images, pod_subnet, metrics: Metrics::Fast, ..Options::default() })?;
         Lab::new(&cluster).install_observer()?;
         let out = verbs::run::root().join("target/e2e");
         Ok(Self { cluster, loadgen: inputs.loadgen.clone(), out })

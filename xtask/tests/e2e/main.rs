@@ -9,6 +9,7 @@ mod churn;
 mod observer;
 mod report;
 mod rollout;
+mod scale;
 mod steady;
 mod updates;
 mod verify;
@@ -68,6 +69,8 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("canary_share_is_what_the_pods_counted", updates::canary),
         ("rollback_is_kubectls", updates::rollback),
         ("the_ledger_stays_closed_under_churn", churn::ledger_stays_closed),
+        ("scale_follows_each_pod_and_its_share", scale::by_hand),
+        ("hpa_decides_as_its_formula_says", scale::by_autoscaler),
         ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
         ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
         ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),

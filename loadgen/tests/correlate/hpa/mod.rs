@@ -1,0 +1,5 @@
+//! The autoscaler's arithmetic and the report's section about the number of pods.
+
+mod formula;
+mod limits;
+mod runs;

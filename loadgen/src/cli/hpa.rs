@@ -57,7 +57,7 @@ pub async fn hpa(args: &HpaArgs) -> Result<u8, Failure> {
         target.gateway_service = service_of(&target, &deployment).await?;
         target.gateway_deployment.clone_from(&deployment);
         if target.path == "/predict" {
-            target.path = "/".to_owned();
+            "/".clone_into(&mut target.path);
         }
     }
     let experiment = Hpa { autoscaler: args.hpa.clone(), deployment, patience: args.metrics_timeout };

@@ -47,7 +47,7 @@ pub fn state(object: &HorizontalPodAutoscaler) -> AutoscalerState {
         other_metrics: specs
             .iter()
             .filter(|metric| !is_cpu(metric) || percent(&metric["resource"]["target"]).is_none())
-            .map(|metric| other(metric))
+            .map(other)
             .collect(),
         behavior: object
             .pointer("/spec/behavior")

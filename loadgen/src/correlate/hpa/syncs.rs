@@ -156,7 +156,8 @@ fn judge<'a>(
     } else {
         sync.agrees = Some(agrees);
         if !agrees {
-            sync.explanation += &format!("; the controller wants {}", state.desired_replicas);
+            let wants = format!("; the controller wants {}", state.desired_replicas);
+            sync.explanation.push_str(&wants);
         }
     }
     sync

@@ -118,9 +118,9 @@ pub fn metrics(inputs: &Inputs<'_>, watched: &[Watched<'_>]) -> Option<MetricsSo
     let metrics = match interval_s {
         None => "less than two samples of any pod: their interval is not measured".to_owned(),
         Some(s) if s >= DEFAULT_METRICS_S * 0.9 => {
-            format!("a sample every {s:.0} s (metrics-server's default is 60 s)")
+            format!("a sample every {s:.0} s (the default of metrics-server and of minikube's addon is 60 s)")
         }
-        Some(s) => format!("a sample every {s:.0} s (faster than metrics-server's default of 60 s)"),
+        Some(s) => format!("a sample every {s:.0} s (faster than the default of metrics-server, 60 s)"),
     };
     let syncs = match sync_interval_s {
         None => "the period of its syncs is not measured".to_owned(),

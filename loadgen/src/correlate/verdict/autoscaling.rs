@@ -62,7 +62,7 @@ fn q9_1(own: Option<&AutoscalerReport>, up: Option<&ScaleChange>, down: Option<&
     let mut said = Vec::new();
     match to_decision {
         Some(ms) => {
-            said.push(format!("the decision to add pods came {} after the autoscaler had seen the load", seconds(ms)))
+            said.push(format!("the decision to add pods came {} after the autoscaler had seen the load", seconds(ms)));
         }
         None => verdict
             .not_measured
@@ -118,21 +118,18 @@ fn q9_2(scaling: &Scaling, own: Option<&AutoscalerReport>, up: Option<&ScaleChan
     }
     let why = "The target sets how much of its request a pod may use in normal times; the rest is what the pods that are there must live on until new ones serve. An inference pod spends its CPU on the request itself, gets slow at once when that is used up, and its successor needs long to come; a gateway mostly passes bytes on. So the ML service needs the larger reserve.";
     let target = own.and_then(|own| own.target_percent);
-    match (lead, target) {
-        (Some(lead), Some(target)) => {
-            let headroom = 100.0 / f64::from(target);
-            verdict.claim = Some(format!(
-                "{why} Measured: {} passed from the rise of the load to the first success of a new pod; until then the old pods carried all of it. A target of {target} % lets the load grow {headroom:.1}-fold before the requests are used up.",
-                seconds(lead)
-            ));
-        }
-        _ => {
-            verdict.source = Source::Documented;
-            verdict.claim = Some(why.to_owned());
-            verdict
-                .not_measured
-                .push("how long it takes from a rise of the load to the first success of a new pod".to_owned());
-        }
+    if let (Some(lead), Some(target)) = (lead, target) {
+        let headroom = 100.0 / f64::from(target);
+        verdict.claim = Some(format!(
+            "{why} Measured: {} passed from the rise of the load to the first success of a new pod; until then the old pods carried all of it. A target of {target} % lets the load grow {headroom:.1}-fold before the requests are used up.",
+            seconds(lead)
+        ));
+    } else {
+        verdict.source = Source::Documented;
+        verdict.claim = Some(why.to_owned());
+        verdict
+            .not_measured
+            .push("how long it takes from a rise of the load to the first success of a new pod".to_owned());
     }
     let others = scaling.autoscalers.iter().filter(|other| Some(&other.name) != scaling.autoscaler.as_ref());
     if others.filter(|other| other.syncs.iter().any(|sync| sync.percent.is_some())).count() == 0 {
@@ -175,25 +172,22 @@ fn q9_3(own: Option<&AutoscalerReport>, up: Option<&ScaleChange>) -> Verdict {
             ),
         ));
     }
-    let beside = match case {
-        Some(sync) => {
-            verdict.evidence.push(measured(
-                "measured_desired_replicas_count",
-                Some(f64::from(sync.desired_replicas)),
-                format!("measured: {}; the controller decided on {}", sync.explanation, sync.desired_replicas),
-            ));
-            format!(
-                " Beside it a case of this run: {} pods at {}, so {}; the controller decided on {}.",
-                sync.current_replicas,
-                percent(sync.percent),
-                sync.explanation,
-                sync.desired_replicas
-            )
-        }
-        None => {
-            verdict.not_measured.push("a scale-up of this run to hold beside it".to_owned());
-            String::new()
-        }
+    let beside = if let Some(sync) = case {
+        verdict.evidence.push(measured(
+            "measured_desired_replicas_count",
+            Some(f64::from(sync.desired_replicas)),
+            format!("measured: {}; the controller decided on {}", sync.explanation, sync.desired_replicas),
+        ));
+        format!(
+            " Beside it a case of this run: {} pods at {}, so {}; the controller decided on {}.",
+            sync.current_replicas,
+            percent(sync.percent),
+            sync.explanation,
+            sync.desired_replicas
+        )
+    } else {
+        verdict.not_measured.push("a scale-up of this run to hold beside it".to_owned());
+        String::new()
     };
     let all = agreement.filter(|agreement| agreement.compared > 0).map_or(String::new(), |agreement| {
         format!(" In this run formula and controller agree in {} of {} syncs.", agreement.agreed, agreement.compared)

@@ -4,8 +4,8 @@ pub mod error;
 pub mod hook;
 pub mod pods;
 pub mod rollout;
-pub mod slow;
 pub mod scale;
+pub mod slow;
 pub mod template;
 pub mod undo;
 

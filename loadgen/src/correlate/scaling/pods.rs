@@ -181,6 +181,7 @@ pub fn chain(steps: &[(&str, Option<u64>, &str)]) -> Vec<ChainStep> {
             at_ns: *at_ns,
             after_ms: start_ns.zip(*at_ns).map(|(start_ns, at_ns)| ms_between(start_ns, at_ns)),
             source: (*source).to_owned(),
+            failed_until_next: None,
         })
         .collect()
 }

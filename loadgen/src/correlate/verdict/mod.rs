@@ -1,16 +1,16 @@
 //! Answers to the lab's questions, in words, from what was measured.
 
+mod autoscaling;
 mod balance;
 mod canary;
 mod dual_rollout;
-mod autoscaling;
 mod losses;
 mod pod_deletion;
 mod propagation;
 mod rollback;
 mod rollout;
-mod slow_pod;
 mod scaling;
+mod slow_pod;
 
 pub use canary::decide;
 pub use propagation::Propagation;

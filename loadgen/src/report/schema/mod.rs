@@ -14,8 +14,8 @@ mod ledger;
 mod pods;
 mod repeat;
 mod revision;
-mod slow_pod;
 mod scaling;
+mod slow_pod;
 mod verdict;
 mod words;
 
@@ -36,6 +36,7 @@ pub use slow_pod::{DifferenceUs, InFlight, Phase, ShareChange, SlowPod, SlowedBy
 pub use scaling::{
     AutoscalerReport, AutoscalerSync, FormulaAgreement, MetricsSource, NewPod, ScaleChange, Scaling, ScalingPhase,
 };
+pub use slow_pod::{Difference, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;

@@ -32,11 +32,10 @@ pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{HopReport, PodReport};
 pub use repeat::{PooledFailures, PooledMean, RepeatedRun, Repeats, ShareOfRuns, repeats_schema};
 pub use revision::RevisionReport;
-pub use slow_pod::{DifferenceUs, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
 pub use scaling::{
     AutoscalerReport, AutoscalerSync, FormulaAgreement, MetricsSource, NewPod, ScaleChange, Scaling, ScalingPhase,
 };
-pub use slow_pod::{Difference, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
+pub use slow_pod::{DifferenceUs, InFlight, Phase, ShareChange, SlowPod, SlowedBy};
 pub use verdict::{Measured, Source, Threshold, TimelineItem, Verdict};
 
 use schemars::JsonSchema;

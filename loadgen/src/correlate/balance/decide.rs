@@ -129,7 +129,7 @@ fn judge(choices: &Choices, tests: &[(Level, Test)], p_limit: f64) -> (Pattern, 
         .max_by(|(a_level, a), (b_level, b)| a.effect().abs().total_cmp(&b.effect().abs()).then(a_level.cmp(b_level)));
     if let Some((level, order)) = clearest {
         let seen = format!(
-            "{}, {} of {} consecutive connections went to the same pod as the one before, where chance makes {:.0} (p = {})",
+            "{}, {} of {} consecutive connections went to the same pod as the one before, where chance makes {:.0} ({})",
             level.in_words(),
             order.repeats,
             order.pairs,
@@ -156,12 +156,12 @@ fn judge(choices: &Choices, tests: &[(Level, Test)], p_limit: f64) -> (Pattern, 
         let (level, p) = (level.in_words(), small(test.p));
         return (
             Pattern::Weighted,
-            format!("less even than chance makes them, {level} (p = {p}, effect w = {:.2})", test.effect),
+            format!("less even than chance makes them, {level} ({p}, effect w = {:.2})", test.effect),
         );
     }
     if let Some((level, test)) = shares(true) {
         let why = format!(
-            "more even than chance makes them, {} (p = {}), though no chooser's own turns are seen",
+            "more even than chance makes them, {} ({}), though no chooser's own turns are seen",
             level.in_words(),
             small(test.p)
         );
@@ -182,6 +182,6 @@ fn judge(choices: &Choices, tests: &[(Level, Test)], p_limit: f64) -> (Pattern, 
 }
 
 /// A p value as people write it.
-pub fn small(p: f64) -> String {
-    if p < 0.000_1 { "less than 0.0001".to_owned() } else { format!("{p:.4}") }
+fn small(p: f64) -> String {
+    if p < 0.000_1 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") }
 }

@@ -78,7 +78,7 @@ pub fn q8_2(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     });
     match (measured_words, reuse) {
         (Some(words), reuse) => {
-            verdict.claim = Some([Some(words), reuse].into_iter().flatten().collect::<Vec<_>>().join(" "))
+            verdict.claim = Some([Some(words), reuse].into_iter().flatten().collect::<Vec<_>>().join(" "));
         }
         (None, Some(reuse)) => {
             verdict.not_measured.push(format!("how the Service chooses: {}", balance.explanation));

@@ -107,7 +107,7 @@ fn forecast_figures(forecasts: &[PolicyForecast]) -> Vec<Measured> {
     figures.collect()
 }
 
-/// "round_robin 12.3 / 210 ms": every policy with its computed p50 and p99.
+/// "`round_robin` 12.3 / 210 ms": every policy with its computed p50 and p99.
 fn forecast_words(forecasts: &[PolicyForecast]) -> String {
     let one = |forecast: &PolicyForecast| {
         format!("{} {} / {}", forecast.policy, ms(forecast.p50_us as f64), ms(forecast.p99_us as f64))

@@ -41,7 +41,9 @@ pub fn in_window(
     let (requests, left_out) = collect(ctx, pods, from_ns, until_ns);
     let (servers, arrivals) = prepare(pods.len(), &requests)?;
     let mut measured = Distribution::new();
-    requests.iter().for_each(|request| measured.add_ns(request.latency_ns));
+    for request in &requests {
+        measured.add_ns(request.latency_ns);
+    }
     let measured = measured.latency()?;
     let forecasts = Policy::ALL.iter().filter_map(|policy| forecast(*policy, &requests, &arrivals, &servers)).collect();
     let serial: Vec<String> = pods

@@ -87,7 +87,6 @@ pub struct Phase {
 
 /// A difference of two figures with its 95 % interval (bootstrap of blocks of half a second).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "each number carries its unit")]
 pub struct DifferenceUs {
     /// The difference.
     pub difference_us: f64,

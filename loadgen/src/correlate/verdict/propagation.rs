@@ -8,7 +8,6 @@ const SYNC_MS: f64 = 1_000.0;
 
 /// Over all deletions of serving pods, from the first sign of each.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_field_names, reason = "a unit in a name reads better")]
 pub struct Propagation {
     /// Longest time until the last new connection was sent to such a pod.
     pub last_new_connection_ms: Option<f64>,

@@ -11,9 +11,9 @@ use crate::report::summary::escape;
 pub fn markdown(answers: &[Answers]) -> String {
     let mut out = String::from("# Answers\n\n");
     let tool = answers.first().map_or("podwitness", |step| step.tool.as_str());
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "Made by {} from the runs at the end. *Measured* was seen in these runs, *computed* follows from what was seen, *documented* is what Kubernetes promises.\n",
+        "Made by {} from the runs at the end. *Measured* was seen in these runs, *computed* follows from what was seen, *documented* is what Kubernetes promises.",
         line(tool)
     );
     for answer in answers.iter().flat_map(|step| &step.answers) {
@@ -75,7 +75,7 @@ fn evidence(run: &AnswerRun, said: Option<&str>) -> String {
     out += "\n| figure | value | |\n|---|---:|---|\n";
     for Measured { name, value, text } in &run.evidence {
         let value = value.map_or_else(|| "–".to_owned(), |value| ((value * 1e4).round() / 1e4).to_string());
-        let _ = write!(out, "| {} | {value} | {} |\n", line(name), line(text));
+        let _ = writeln!(out, "| {} | {value} | {} |", line(name), line(text));
     }
     out
 }
@@ -87,7 +87,7 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
     }
     let _ = write!(out, "\n{title}:\n\n");
     for text in lines {
-        let _ = write!(out, "- {}\n", line(text));
+        let _ = writeln!(out, "- {}", line(text));
     }
 }
 
@@ -115,7 +115,7 @@ fn runs(answers: &[Answers]) -> String {
                 )
             },
         );
-        let _ = write!(out, "| `{run_id}` | {} | {started_at} | {figures} |\n", line(&run.label));
+        let _ = writeln!(out, "| `{run_id}` | {} | {started_at} | {figures} |", line(&run.label));
     }
     out + "\nEach run's raw files lead to the same figures again: `loadgen report DIR`.\n"
 }

@@ -12,7 +12,8 @@ fn pods(standings: &[Standing]) -> Vec<Pod> {
 #[test]
 fn the_controllers_own_cases() {
     use Standing::{Ignored, Measured as M, Missing, Unready};
-    let cases: &[(&str, i32, i32, &[Standing], i64, i32)] = &[
+    type Case<'a> = (&'a str, i32, i32, &'a [Standing], i64, i32);
+    let cases: &[Case<'_>] = &[
         ("ScaleUp", 3, 30, &[M(300), M(500), M(700)], 50, 5),
         ("ScaleUpUnreadyLessScale", 3, 30, &[Unready, M(500), M(700)], 60, 4),
         ("ScaleUpUnreadyNoScale", 3, 30, &[M(400), Unready, Unready], 40, 3),

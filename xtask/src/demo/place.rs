@@ -85,6 +85,8 @@ impl Place {
             Kind::Embedded(cluster) => {
                 let mut command = cluster.client_command(binary);
                 command.args(arguments);
+                // Entries of an earlier experiment have been taken out of the node: loadgen need not know of it.
+                command.env("XDG_STATE_HOME", cluster.root().join("state"));
                 command
             }
             Kind::Context(name) => {

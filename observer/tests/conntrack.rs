@@ -72,7 +72,7 @@ fn connect(within: Duration, source_port: u16, remote: &str) -> (io::Result<()>,
         stream.set_zero_linger()?;
         Ok(())
     });
-    (result, Query { original: Tuple { src: local, dst: remote }, opened_ns, conn: opened_ns })
+    (result, Query { original: Tuple { src: local, dst: remote }, opened_ns, conn: opened_ns, syn_retransmits: 0 })
 }
 
 /// The reader in the node's namespace, and a table that is fed by it.

@@ -256,6 +256,7 @@ fn query(connection: &Connection) -> Query {
         original: Tuple { src: connection.local, dst: connection.remote },
         opened_ns: connection.opened_ns,
         conn: connection.conn,
+        syn_retransmits: connection.syn_retransmits,
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Query {
     pub opened_ns: u64,
     /// Socket cookie.
     pub conn: u64,
+    /// How often its SYN was sent again.
+    pub syn_retransmits: u32,
 }
 
 /// The entry that applied to a connection.
@@ -45,6 +47,8 @@ pub struct Applied {
     pub made_ns: u64,
     /// How the connection came to it.
     pub source: NatSource,
+    /// How many entries the connection made, this one the last.
+    pub entries: u32,
 }
 
 /// The part of the kernel's table that concerns watched ports, with its recent past.
@@ -125,7 +129,7 @@ impl NatTable {
     /// The entry that applied to a connection. Ask in order of opening, and only when every event up to about half a second
     /// after the opening has been read; then the answer is final.
     pub fn resolve(&mut self, query: &Query) -> Option<Applied> {
-        let Query { original, opened_ns, conn } = *query;
+        let Query { original, opened_ns, conn, syn_retransmits } = *query;
         let in_gap = self.gap.is_some_and(|(from, to)| (from..=to).contains(&opened_ns));
         let openings = self.openings.get(&original).map_or(&[][..], Vec::as_slice);
         let kept = self.entries.get_mut(&original)?;
@@ -133,21 +137,31 @@ impl NatTable {
         let other_before = |made_ns: u64| {
             openings.iter().any(|other| other.conn != conn && other.at_ns > opened_ns && other.at_ns <= made_ns)
         };
-        let own = kept
-            .iter_mut()
-            .find(|kept| kept.may_be_made_by(query, NEW_WITHIN_NS) && (older.is_none() || !other_before(kept.made_ns)));
+        let own = kept.iter().position(|kept| {
+            kept.may_be_made_by(query, NEW_WITHIN_NS) && (older.is_none() || !other_before(kept.made_ns))
+        });
         if let Some(own) = own {
-            own.first = Some(Opening { at_ns: opened_ns, conn });
-            return Some(Applied { entry: own.entry, made_ns: own.made_ns, source: NatSource::New });
+            // A SYN that meets a dying connection of the same tuple is answered with an ACK; the reset that this draws ends
+            // the entry, the SYN is sent again within milliseconds, and the rules choose again. The last choice counts.
+            let more = kept[own + 1..]
+                .iter()
+                .take(syn_retransmits as usize)
+                .take_while(|next| next.may_be_made_by(query, NEW_WITHIN_NS) && !other_before(next.made_ns));
+            let last = own + more.count();
+            for kept in &mut kept[own..=last] {
+                kept.first = Some(Opening { at_ns: opened_ns, conn });
+            }
+            let (entry, made_ns) = (kept[last].entry, kept[last].made_ns);
+            return Some(Applied { entry, made_ns, source: NatSource::New, entries: (last - own + 1) as u32 });
         }
         if let Some(older) = older {
             let kept = &kept[older];
             // Where events were lost, an unseen successor may have taken the place of this entry.
             let source = if in_gap { NatSource::Dump } else { NatSource::Reused };
-            return Some(Applied { entry: kept.entry, made_ns: kept.made_ns, source });
+            return Some(Applied { entry: kept.entry, made_ns: kept.made_ns, source, entries: 0 });
         }
         let dumped = kept.iter().find(|kept| kept.from_dump && kept.made_ns >= opened_ns)?;
-        Some(Applied { entry: dumped.entry, made_ns: dumped.made_ns, source: NatSource::Dump })
+        Some(Applied { entry: dumped.entry, made_ns: dumped.made_ns, source: NatSource::Dump, entries: 0 })
     }
 
     /// Forgets destroyed entries that have served their time.

@@ -22,6 +22,10 @@ pub struct Nat {
     pub created_ns: u64,
     /// How we know.
     pub source: NatSource,
+    /// Entries that this very connection made; the fields above are the last one's. More than one: its SYN met the end of an
+    /// earlier connection, and the rules chose again when it was repeated. 0: none was seen to be made.
+    #[serde(default)]
+    pub entries: u32,
 }
 
 /// Where a [`Nat`] comes from.

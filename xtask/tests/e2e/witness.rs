@@ -131,7 +131,12 @@ pub fn new_upstream_entries(run: &Run) -> Result<Vec<SocketAddr>> {
             && record["nat"]["source"] == "new"
             && record["opened_ns"].as_u64().is_some_and(|opened_ns| opened_ns >= started_ns)
     });
-    let sources = new.map(|record| Ok(record["local"].as_str().context("a connection has no address")?.parse()?));
+    let sources = new.flat_map(|record| {
+        let entries = record["nat"]["entries"].as_u64().unwrap_or(1) as usize;
+        let source = record["local"].as_str().context("a connection has no address");
+        let source = source.and_then(|text| Ok(text.parse::<SocketAddr>()?)).map_err(|error| error.to_string());
+        std::iter::repeat_n(source, entries).map(|source| source.map_err(anyhow::Error::msg))
+    });
     let mut sources = sources.collect::<Result<Vec<SocketAddr>>>()?;
     sources.sort_unstable();
     Ok(sources)

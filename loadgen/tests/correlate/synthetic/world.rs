@@ -216,6 +216,7 @@ impl World {
             pod: Some(pod_ref("gw")),
             created_ns: us(100),
             source: NatSource::New,
+            entries: 1,
         };
         let attempt = self.attempt(&front, pod, us(600));
         Flow {
@@ -260,6 +261,7 @@ impl World {
                     pod: Some(pod_ref(pod)),
                     created_ns: us(20),
                     source: NatSource::New,
+                    entries: 1,
                 }),
                 established_ns: Some(us(200)),
                 closed_ns: Some(us(1_200)),

@@ -24,6 +24,7 @@ impl Joiner {
                     pod,
                     created_ns: applied.made_ns,
                     source,
+                    entries: applied.entries,
                 }));
             }
         }
@@ -35,6 +36,7 @@ impl Joiner {
             pod: Some(pod),
             created_ns: connection.opened_ns,
             source: NatSource::Direct,
+            entries: 0,
         }))
     }
 
@@ -51,6 +53,7 @@ impl Joiner {
             pod,
             created_ns: at_ns,
             source: NatSource::New,
+            entries: 1,
         };
         Some(Translation { node: self.node.clone(), client: entry.original.src, nat })
     }

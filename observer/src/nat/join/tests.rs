@@ -18,7 +18,7 @@ pub fn entry(pod: u8) -> Entry {
 }
 
 pub fn query(conn: u64, opened_ns: u64) -> Query {
-    Query { original: original(), opened_ns, conn }
+    Query { original: original(), opened_ns, conn, syn_retransmits: 0 }
 }
 
 fn found(table: &mut NatTable, conn: u64, opened_ns: u64) -> Option<(u8, NatSource)> {
@@ -54,6 +54,22 @@ fn a_source_port_used_again_after_the_entry_had_ended_is_new() {
     table.destroyed(&entry(7), 9_001 * MS);
     table.made(entry(8), 9_001 * MS);
     assert_eq!(found(&mut table, 2, 9_000 * MS), Some((8, NatSource::New)));
+}
+
+#[test]
+fn a_repeated_syn_that_made_a_second_entry_goes_where_that_one_leads() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 1_001 * MS);
+    table.destroyed(&entry(7), 1_012 * MS);
+    table.made(entry(8), 1_012 * MS);
+    let once = table.resolve(&query(1, 1_000 * MS)).unwrap();
+    assert_eq!((once.entry, once.entries), (entry(7), 1), "one SYN makes one entry");
+    let applied = table.resolve(&Query { syn_retransmits: 1, ..query(1, 1_000 * MS) }).unwrap();
+    assert_eq!((applied.entry, applied.source, applied.entries), (entry(8), NatSource::New, 2));
+    // Another connection between the two has made the second one.
+    table.opened(&query(2, 1_011 * MS));
+    let applied = table.resolve(&Query { syn_retransmits: 1, ..query(1, 1_000 * MS) }).unwrap();
+    assert_eq!((applied.entry, applied.entries), (entry(7), 1));
 }
 
 #[test]

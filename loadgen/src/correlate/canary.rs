@@ -8,9 +8,9 @@ use super::cluster::{PodAt, Role};
 use super::context::Context;
 use super::distribution::Distribution;
 use super::proportion::{binomial, fisher, interval, ratio};
-use super::rank::mann_whitney;
 use crate::raw::Subject;
 use crate::report::schema::{CanaryDecision, CanaryReport, ShareReport, VersionReport};
+use crate::stats::mann_whitney;
 
 /// What one version got.
 #[derive(Default)]
@@ -53,16 +53,20 @@ pub fn canary(ctx: &Context<'_, '_>) -> Option<CanaryReport> {
     let alone = !ctx.observed() || new.requests + stable.requests <= new.connections + stable.connections;
     let (by_connection, by_request) = (weight.is_none() || alone, weight.is_some() || alone);
     // The pods' own time, where it is known: the gateway and the network are the same for both.
-    let times = |tally: &Tally| if ctx.observed() { tally.service_us.clone() } else { tally.latency_us.clone() };
-    let slower = mann_whitney(&times(new), &times(stable));
+    let times = |tally: &Tally| {
+        let mut times = if ctx.observed() { tally.service_us.clone() } else { tally.latency_us.clone() };
+        times.sort_unstable();
+        times
+    };
+    let slower = mann_whitney(&times(stable), &times(new));
     let mut report = CanaryReport {
         split_by: if weight.is_some() { "weight" } else { "replicas" }.to_owned(),
         expected_share_ratio: expected,
         by_connection: if ctx.observed() { share(|tally| tally.connections, by_connection) } else { None },
         by_request: share(|tally| tally.requests, by_request),
         failed_p_value: fisher(new.failed, new.requests, stable.failed, stable.requests),
-        latency_p_value: slower.map(|test| test.p_value),
-        canary_slower_ratio: slower.map(|test| test.larger_ratio),
+        latency_p_value: slower.map(|test| test.p),
+        canary_slower_ratio: slower.map(|test| test.second_larger_ratio),
         stable: version(ctx, &config.upstream_deployment, stable),
         canary: version(ctx, canary, new),
         decision: CanaryDecision::NoData,

@@ -21,7 +21,6 @@ mod ledger;
 mod limits;
 mod pods;
 pub mod proportion;
-mod rank;
 pub mod repeat;
 mod revisions;
 mod scaling;

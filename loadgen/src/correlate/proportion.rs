@@ -2,7 +2,9 @@
 //!
 //! Each takes counts. A count larger than its total, or a total of 0, has no answer: `None`.
 
-use statrs::distribution::{Beta, Binomial, ContinuousCDF as _, Discrete as _, Hypergeometric};
+use statrs::distribution::{Binomial, Discrete as _};
+
+use crate::stats::{clopper_pearson, fisher_p};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -17,12 +19,7 @@ pub fn ratio(hits: u64, total: u64) -> Option<f64> {
 
 /// Interval of Clopper and Pearson (1934): it holds the true share in at least 95 % of all runs, whatever that share is.
 pub fn interval(hits: u64, total: u64) -> Option<(f64, f64)> {
-    ratio(hits, total)?;
-    let tail = (1.0 - CONFIDENCE) / 2.0;
-    let (hit, missed) = (hits as f64, (total - hits) as f64);
-    let low = if hits == 0 { 0.0 } else { beta_quantile(hit, missed + 1.0, tail)? };
-    let high = if hits == total { 1.0 } else { beta_quantile(hit + 1.0, missed, 1.0 - tail)? };
-    Some((low, high))
+    clopper_pearson(hits, total, CONFIDENCE).map(|interval| (interval.low, interval.high))
 }
 
 /// None of `total` was hit: the true share is below this with 95 % confidence (one-sided; about `3 / total`).
@@ -37,16 +34,7 @@ pub fn least_total_to_exclude(ratio: f64) -> u64 {
 
 /// Fisher's exact test, two-sided: the probability of a table at most as likely as this one, if both have one share.
 pub fn fisher(a_hits: u64, a_total: u64, b_hits: u64, b_total: u64) -> Option<f64> {
-    ratio(a_hits, a_total)?;
-    ratio(b_hits, b_total)?;
-    let (population, hits) = (a_total + b_total, a_hits + b_hits);
-    let tables = Hypergeometric::new(population, hits, a_total).ok()?;
-    // By logarithms: the library's own `pmf` and test overflow beyond some thousand requests.
-    let pmf = |count| tables.ln_pmf(count).exp();
-    let seen = pmf(a_hits);
-    let possible = hits.saturating_sub(b_total)..=hits.min(a_total);
-    let p: f64 = possible.map(pmf).filter(|p| *p <= seen * EQUAL).sum();
-    Some(p.clamp(0.0, 1.0))
+    fisher_p((a_hits, a_total), (b_hits, b_total))
 }
 
 /// Exact binomial test, two-sided: the probability of a count at most as likely as this one, if the share is `expected`.
@@ -57,17 +45,6 @@ pub fn binomial(hits: u64, total: u64, expected: f64) -> Option<f64> {
     let seen = pmf(hits);
     let p: f64 = (0..=total).map(pmf).filter(|p| *p <= seen * EQUAL).sum();
     Some(p.clamp(0.0, 1.0))
-}
-
-/// By halving, to the last digit that matters: the library's own inverse ends earlier.
-fn beta_quantile(a: f64, b: f64, at: f64) -> Option<f64> {
-    let beta = Beta::new(a, b).ok()?;
-    let (mut low, mut high) = (0.0_f64, 1.0_f64);
-    for _ in 0..80 {
-        let middle = f64::midpoint(low, high);
-        if beta.cdf(middle) < at { low = middle } else { high = middle }
-    }
-    Some(f64::midpoint(low, high))
 }
 
 #[cfg(test)]

@@ -29,7 +29,11 @@ pub fn given(url: &str, path: &str) -> Result<Url, GatewayError> {
         return Err(bad(format!("`{url}` is not an http or https URL")));
     }
     if url.path() == "/" {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         url.set_path(path);
+        if query.is_some() {
+            url.set_query(query);
+        }
     }
     Ok(url)
 }
@@ -105,6 +109,10 @@ mod tests {
     fn a_path_in_the_url_wins() {
         assert_eq!(given("http://10.0.0.1:30080", "/predict").unwrap().as_str(), "http://10.0.0.1:30080/predict");
         assert_eq!(given("http://10.0.0.1:30080/x?y=1", "/predict").unwrap().as_str(), "http://10.0.0.1:30080/x?y=1");
+        assert_eq!(
+            given("http://10.0.0.1:30080", "/predict?a=5").unwrap().as_str(),
+            "http://10.0.0.1:30080/predict?a=5"
+        );
         assert!(given("ftp://x", "/").is_err());
         assert!(given("10.0.0.1:30080", "/").is_err());
     }

@@ -108,7 +108,7 @@ pub fn truth(args: &TruthArgs) -> Result<()> {
         // 30 addresses, a handful of them in use: each comes back within some twenty deletions.
         let options = Options { pod_subnet: SMALL_SUBNET.parse().context("the small subnet")?, ..Options::default() };
         let (cluster, _down) = cluster(args.on_running_cluster, &stop, options)?;
-        let churn = churn::Churn { requests: args.requests, deletions: args.deletions, rate: args.rate };
+        let churn = churn::Churn { requests: args.requests, deletions: args.deletions, rate: args.rate, reuse: true };
         steps.next("pods are deleted one after the other under load", "as long as requests ÷ rate");
         let ledger = churn::churn(&cluster, &loadgen, &out, churn)?;
         return tell::churn(&out, &ledger, churn, !args.no_journal);

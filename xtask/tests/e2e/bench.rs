@@ -46,9 +46,7 @@ impl Bench {
         }
         images.sort();
         ensure!(!images.is_empty(), "no archives in {}", inputs.archives.display());
-        // Few addresses: those of pods that are gone come back soon.
-        let pod_subnet = "10.244.0.0/27".parse().context("the subnet")?;
-        let cluster = ClusterGuard::up(&Options { images, pod_subnet, metrics: Metrics::Fast, ..Options::default() })?;
+        let cluster = ClusterGuard::up(&Options { images, metrics: Metrics::Fast, ..Options::default() })?;
         Lab::new(&cluster).install_observer()?;
         let out = verbs::run::root().join("target/e2e");
         Ok(Self { cluster, loadgen: inputs.loadgen.clone(), out })

@@ -11,15 +11,22 @@ use crate::{bench::Bench, report::Run};
 /// Two pods more and two pods fewer: each new pod is followed to its first success, and gets its share.
 pub fn by_hand(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-no-hook")?;
-    let before = created_pods(bench)?;
     let run = bench.experiment("scale", &["scale", "--to", "5", "--rate", "250", "--hold", "8s", "--settle", "5s"])?;
     run.assert_closed()?;
     run.assert_explained()?;
     let changes: Vec<_> = changes(&run).iter().map(|change| (number(change, "from"), number(change, "to"))).collect();
     ensure!(changes == [(3, 5), (5, 3)], "changes: {changes:?}");
-    let created: BTreeSet<String> = created_pods(bench)?.difference(&before).cloned().collect();
+    // The answers themselves name their pods: those that were not there in the first second are new.
+    let started_ns = run.number("/run/started_ns")?;
+    let named = |early: bool| -> BTreeSet<String> {
+        let when = |request: &&Value| {
+            request["sent_ns"].as_u64().is_some_and(|sent_ns| (sent_ns < started_ns + 1_000_000_000) == early)
+        };
+        run.client.iter().filter(when).filter_map(|request| Some(request["pod_name"].as_str()?.to_owned())).collect()
+    };
+    let answered: BTreeSet<String> = named(false).difference(&named(true)).cloned().collect();
     let new = new_pods(&run);
-    ensure!(names(&new) == created, "the report has {:?}, the API {created:?}", names(&new));
+    ensure!(names(&new) == answered, "the report has {:?}, answers came from {answered:?}", names(&new));
     for pod in new {
         assert_in_order(pod)?;
         let ratio = |name: &str| pod[name].as_f64().with_context(|| format!("no {name}: {pod}"));

@@ -2,6 +2,8 @@
 
 mod clocks;
 mod flow;
+mod frame;
+mod records;
 mod world;
 
 pub use flow::{Flow, Try};

@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use loadgen::raw::{
-    ClientRequest, ClockOffset, ContainerState, EndedBy, Endpoint, Environment, GooseCheck, ObserverFile, RawRun,
-    RunConfig, RunFile, Schedule, Subject, TimelineEntry,
-};
-use observer::api::{Clock, Cost, Loss, RecordsEnd, Run, Status};
+use loadgen::raw::{ClientRequest, ContainerState, Endpoint, GooseCheck, RawRun, Subject, TimelineEntry};
 use observer::record::{
-    Close, Connection, Exchange, ExchangeEnd, Hop, Nat, NatSource, Outcome, PodRef, PodSource, Record, SocketCall,
-    SocketCallKind, Translation,
+    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Translation,
 };
 
 use super::clocks::on_node;
-use super::{Flow, NODE_AHEAD_NS, START_NS, Try};
+use super::frame::{observer, raw};
+use super::records::{connection, exchange};
+use super::{Flow, START_NS, Try};
 
-const RUN_ID: &str = "00c0ffee00c0ffee";
-const NODE: &str = "node-1";
+pub const RUN_ID: &str = "00c0ffee00c0ffee";
+pub const NODE: &str = "node-1";
 const GATEWAY_SERVICE: &str = "10.96.0.10:80";
 const UPSTREAM_SERVICE: &str = "10.96.0.20:5000";
 
@@ -338,156 +335,5 @@ impl World {
     fn port(&mut self) -> u16 {
         self.next_port = if self.next_port == u16::MAX { 30_000 } else { self.next_port + 1 };
         self.next_port
-    }
-}
-
-fn connection(conn: u64, hop: Hop, local: SocketAddr, remote: SocketAddr, pod: &str, opened_ns: u64) -> Connection {
-    Connection {
-        node: NODE.into(),
-        conn,
-        hop,
-        local,
-        remote,
-        pod: Some(pod_ref(pod)),
-        pod_source: Some(PodSource::Cgroup),
-        nat: None,
-        opened_ns,
-        established_ns: None,
-        closed_ns: None,
-        outcome: Outcome::Established,
-        close: None,
-        reset_sent_ns: None,
-        reset_received_ns: None,
-        syn_retransmits: 0,
-        retransmits: 0,
-        srtt_us: Some(40),
-        bytes_in: 100,
-        bytes_out: 200,
-        exchanges: 1,
-        opened_after: None,
-        thread: None,
-        predates_observer: false,
-        not_http: false,
-    }
-}
-
-fn exchange(
-    conn: u64,
-    hop: Hop,
-    local: SocketAddr,
-    remote: SocketAddr,
-    trace_id: &str,
-    pod: &str,
-    request_start_ns: u64,
-) -> Exchange {
-    Exchange {
-        node: NODE.into(),
-        conn,
-        index: 0,
-        hop,
-        local,
-        remote,
-        pod: Some(pod_ref(pod)),
-        pod_source: Some(PodSource::Cgroup),
-        trace_id: Some(trace_id.into()),
-        method: "GET".into(),
-        path: "/predict".into(),
-        status: Some(200),
-        request_start_ns,
-        request_end_ns: Some(request_start_ns),
-        request_read_ns: None,
-        response_start_ns: None,
-        response_end_ns: None,
-        response_read_ns: None,
-        request_bytes: 200,
-        response_bytes: 264,
-        end: ExchangeEnd::Complete,
-        sent_after: None,
-        thread: None,
-        pipelined: false,
-        reused: false,
-    }
-}
-
-fn raw(experiment: &str) -> RawRun {
-    RawRun {
-        run: RunFile {
-            schema_version: 1,
-            tool_version: "0.1.0".into(),
-            experiment: experiment.into(),
-            id: RUN_ID.into(),
-            command: vec!["loadgen".into(), experiment.into()],
-            anchor_realtime_ns: 1_790_000_000_000_000_000,
-            anchor_monotonic_ns: START_NS,
-            started_ns: START_NS,
-            ended_ns: at(2_000.0),
-            ended_by: EndedBy::Schedule,
-            config: RunConfig {
-                url: "http://192.168.1.2:30080/predict".into(),
-                namespace: "mlops-lab".into(),
-                gateway_service: "api-gateway".into(),
-                gateway_deployment: "api-gateway".into(),
-                upstream_service: "ml-inference".into(),
-                upstream_deployment: "ml-inference".into(),
-                schedule: Schedule::Constant { rate_per_s: 250.0, duration_s: 2.0 },
-                workers: 16,
-                connection_per_request: true,
-                connect_timeout_ms: 3_000,
-                timeout_ms: 10_000,
-                experiment: BTreeMap::new(),
-            },
-            environment: Environment::default(),
-            sent: 0,
-            client_records_dropped: 0,
-            goose: None,
-            warnings: Vec::new(),
-        },
-        client: Vec::new(),
-        timeline: Vec::new(),
-        records: Vec::new(),
-        observers: Vec::new(),
-        warnings: Vec::new(),
-    }
-}
-
-fn observer(records: u64) -> ObserverFile {
-    let status = |now_ns: u64, cpu_ns: u64| Status {
-        version: "0.1.0".into(),
-        node: NODE.into(),
-        kernel: "6.18.0".into(),
-        boot_id: "boot".into(),
-        started_ns: 1,
-        now_ns,
-        canary_seen: true,
-        cgroup: "/sys/fs/cgroup".into(),
-        programs: Vec::new(),
-        watches: Vec::new(),
-        ports: Vec::new(),
-        loss: Loss::default(),
-        cost: Cost { cpu_ns, wall_ns: now_ns, rss_bytes: 20 << 20, bpf_ns: None, bpf_runs: None, exchanges: 0 },
-        counters: BTreeMap::new(),
-        hops: Vec::new(),
-        runs: Vec::new(),
-    };
-    ObserverFile {
-        node: NODE.into(),
-        before: status(1_000_000_000, 10_000_000),
-        after: Some(status(3_000_000_000, 50_000_000)),
-        run: Some(Run {
-            id: RUN_ID.into(),
-            client: "loadgen".into(),
-            opened_ns: 1,
-            closed_ns: Some(2),
-            records,
-            records_dropped: 0,
-        }),
-        records_end: Some(RecordsEnd { record: "end".into(), records, loss: BTreeMap::new() }),
-        clock: ClockOffset {
-            node: Clock { node: NODE.into(), boot_id: "boot".into(), monotonic_ns: 0, realtime_ns: 0 },
-            offset_ns: NODE_AHEAD_NS,
-            error_bound_ns: 0,
-            same_machine: true,
-        },
-        problems: Vec::new(),
     }
 }

@@ -16,6 +16,9 @@ pub const ARCHIVES: &str = "PODWITNESS_E2E_ARCHIVES";
 /// Names the load generator to the end-to-end tests.
 pub const LOADGEN: &str = "PODWITNESS_E2E_LOADGEN";
 
+/// Names a static busybox to the cluster's own tests.
+const BUSYBOX: &str = "PODWITNESS_BUSYBOX";
+
 /// Arguments of `test`.
 #[derive(Args, Debug)]
 pub struct TestArgs {
@@ -28,7 +31,7 @@ pub struct TestArgs {
 pub fn test(args: &TestArgs) -> Result<()> {
     let mut steps = Steps::new(5);
     steps.next("tools: what is missing is installed", "1 min once, then 1 s");
-    setup::ensure()?;
+    let tools = setup::ensure()?;
     steps.next("Kubernetes from source, once", "6 min once, then nothing");
     binaries::ensure(false)?;
     steps.next("load generator, observer and images", "6 min once, then 5 s");
@@ -38,7 +41,9 @@ pub fn test(args: &TestArgs) -> Result<()> {
     steps.next("unit and integration tests", "6 min the first time");
     if args.e2e.is_none() {
         ensure!(nix::unistd::Uid::effective().is_root(), "the kernel and cluster tests need root\n  fix: run as root");
-        run(cargo().args(["test", "--workspace", "--exclude", "xtask"]))?;
+        let mut tests = cargo();
+        tests.args(["test", "--workspace", "--exclude", "xtask"]).envs(tools.busybox().map(|path| (BUSYBOX, path)));
+        run(tools.apply(&mut tests))?;
         run(cargo().args(["test", "-p", "xtask", "--lib", "--bins"]))?;
     }
 

@@ -35,7 +35,7 @@ impl Tools {
     /// PATH with the tools behind everything that was there: what the user has chosen wins.
     pub fn path(&self) -> OsString {
         let path = env::var_os("PATH").unwrap_or_default();
-        let all = env::split_paths(&path).chain([self.bin()]);
+        let all = env::split_paths(&path).chain([self.bin(), below(&self.unpacked("nginx"), "/usr/sbin")]);
         // Only a folder with a colon in its name cannot be joined; then the tools are not found and the user is told which.
         env::join_paths(all).unwrap_or(path)
     }

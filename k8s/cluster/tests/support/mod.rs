@@ -46,7 +46,9 @@ impl Place {
 
 /// The pause image and a shell, both from the distribution's static busybox.
 fn images(dir: &Path) -> Vec<PathBuf> {
-    let shell = recipes::busybox(Path::new("/bin/busybox")).expect("apt-get install -y busybox-static");
+    // `cargo xtask test` names the one that it has unpacked.
+    let busybox = std::env::var_os("PODWITNESS_BUSYBOX").map_or_else(|| "/bin/busybox".into(), PathBuf::from);
+    let shell = recipes::busybox(&busybox).expect("apt-get install -y busybox-static");
     let script = "trap 'exit 0' TERM INT; while :; do sleep 1000 & wait; done";
     let config = ImageConfig {
         entrypoint: ["/bin/busybox", "sh", "-c", script].map(str::to_owned).into(),

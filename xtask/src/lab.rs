@@ -15,6 +15,8 @@ pub const NAMESPACE: &str = "mlops-lab";
 const ROLLOUT: Duration = Duration::from_secs(180);
 // kube-proxy syncs at most once a second: "rollout complete" is not yet "reachable".
 const REACHABLE: Duration = Duration::from_secs(30);
+// A rule may lead to a pod for a second after it is gone.
+const RULES_FOLLOW: Duration = Duration::from_secs(2);
 // In LAST_ACK, FIN_WAIT and CLOSE_WAIT a new SYN does not open the entry again: it follows it to where it led.
 const ENDED_STATES: [&str; 6] = ["SYN_SENT", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE"];
 
@@ -53,11 +55,16 @@ impl<'a> Lab<'a> {
         let end = Instant::now() + ROLLOUT;
         let namespace = format!("--namespace={NAMESPACE}");
         let ending = "--output=jsonpath={.items[*].metadata.deletionTimestamp}";
+        let mut some = false;
         while !self.cluster.kubectl(&[&namespace, "get", "pods", ending])?.trim().is_empty() {
             if Instant::now() > end {
                 bail!("pods of the lab are still ending after {} s", ROLLOUT.as_secs());
             }
+            some = true;
             sleep(Duration::from_millis(200));
+        }
+        if some {
+            sleep(RULES_FOLLOW);
         }
         Ok(())
     }

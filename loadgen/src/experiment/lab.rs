@@ -11,6 +11,9 @@ use crate::cluster::Target;
 use crate::cluster::act::Actor;
 use crate::cluster::restore::{Change, Journal, slow, undo};
 
+/// kube-proxy syncs its rules at most once a second; seen: up to 1.2 s from a deletion to the last connection sent there.
+const RULES_FOLLOW: Duration = Duration::from_secs(2);
+
 /// What an experiment works with.
 #[derive(Clone)]
 pub struct Lab {
@@ -122,6 +125,13 @@ impl Lab {
             state.rolling.push(deployment.to_owned());
         }
         Ok(self.actor.scale(deployment, replicas, "scale_deployment").await?)
+    }
+
+    /// Before a load begins: waits until these pods are gone, and until the nodes' rules have followed, which lags.
+    pub async fn wait_forgotten(&self, uids: &[String], patience: Duration) -> Result<(), ExperimentError> {
+        self.actor.wait_gone(uids, patience).await?;
+        tokio::time::sleep(RULES_FOLLOW).await;
+        Ok(())
     }
 
     /// Restarts a Deployment's pods. Leaves an annotation and nothing to put back.

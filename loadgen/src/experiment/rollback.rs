@@ -51,7 +51,7 @@ impl Experiment for Rollback {
             lab.narrator.step(&format!("updating deployment/{deployment} to {image}, to have something to undo"));
             lab.update(deployment, image, &format!("Updated to {image}")).await?;
             lab.actor.wait_rollout(deployment, patience).await?;
-            lab.actor.wait_gone(&old, patience).await?;
+            lab.wait_forgotten(&old, patience).await?;
         }
         // A history without that revision is told before a request is sent.
         match lab.actor.plan_undo(deployment, self.to_revision).await? {

@@ -75,7 +75,7 @@ impl Experiment for Rollout {
             lab.narrator
                 .step(&format!("deployment/{} gets preStop {hook}; waiting until it has settled", self.deployment));
             lab.actor.wait_rollout(&self.deployment, self.patience).await?;
-            lab.actor.wait_gone(&old, self.patience).await?;
+            lab.wait_forgotten(&old, self.patience).await?;
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl<E: Experiment> Experiment for WithFix<'_, E> {
         for change in &self.changes {
             lab.actor.wait_rollout(&change.deployment, self.patience).await?;
         }
-        Ok(lab.actor.wait_gone(&old, self.patience).await?)
+        lab.wait_forgotten(&old, self.patience).await
     }
 
     async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {

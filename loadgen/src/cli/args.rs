@@ -10,6 +10,7 @@ use super::dual_rollout::{self, DualRolloutArgs};
 use super::prove_fix::ProveArgs;
 use super::rollback::{self, RollbackArgs};
 use crate::cluster::act::{PreStop, Which};
+use crate::experiment::pod_delete::Every;
 use crate::report::threshold::Condition;
 
 /// For every request of your load test: the pod that served it, where its time went, and, when it failed, why.
@@ -87,6 +88,7 @@ const STEADY_HELP: &str = "Examples:
 const POD_DELETE_HELP: &str = "Examples:
   loadgen pod-delete
   loadgen pod-delete --pod random --repeat 3 --every 30s
+  loadgen pod-delete --repeat 3 --every ready
   loadgen pod-delete --force --fail-if 'failed>0'
   loadgen pod-delete --gateway
   loadgen pod-delete --repeat 3 --prove-fix";
@@ -268,9 +270,9 @@ pub struct PodDeleteArgs {
     /// How many pods, one after the other.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Experiment")]
     pub repeat: u32,
-    /// From one deletion to the next.
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration, help_heading = "Experiment")]
-    pub every: Duration,
+    /// From one deletion to the next: a time, or `ready` for as soon as the Deployment is whole again, like a drain.
+    #[arg(long, value_name = "TIME", default_value = "15s", help_heading = "Experiment")]
+    pub every: Every,
     #[command(flatten)]
     pub prove: ProveArgs,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use crate::experiment::{Experiment, Setup};
 use crate::raw::read::raw_dir;
 
 /// Looks, and tells every finding. Exit code 0: the run can begin.
-pub async fn check<E: Experiment>(experiment: &E, setup: &Setup, runs: u32) -> Result<u8, Failure> {
+pub async fn check(experiment: &dyn Experiment, setup: &Setup, runs: u32) -> Result<u8, Failure> {
     let cluster = Cluster::connect(setup.context.as_deref()).await.map_err(Failure::tool)?;
     let needs = Needs { permissions: experiment.permissions(&setup.target), observer: setup.observer };
     let mut report = preflight::check(&cluster, &setup.target, &needs).await.report;

@@ -37,8 +37,8 @@ pub struct ProveArgs {
 }
 
 /// Runs it with and without the change.
-pub async fn prove_fix<E: Experiment>(
-    experiment: &E,
+pub async fn prove_fix(
+    experiment: &dyn Experiment,
     patience: Duration,
     prove_args: ProveArgs,
     load: &LoadArgs,
@@ -96,8 +96,8 @@ pub async fn prove_fix<E: Experiment>(
 }
 
 /// One of the runs, with a signal of its own: an experiment that is done sets it, too.
-async fn one_run<E: Experiment>(
-    experiment: &E,
+async fn one_run(
+    experiment: &dyn Experiment,
     setup: &Setup,
     progress: &Arc<dyn Narrator>,
     stop: &Stop,

@@ -12,7 +12,7 @@ use crate::report::repeat::text;
 use crate::report::schema::Report;
 
 /// Runs it N times into OUT/1, OUT/2, … Each is a run like any other; what they say together is in OUT/repeat.json.
-pub async fn repeat<E: Experiment>(experiment: &E, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
+pub async fn repeat(experiment: &dyn Experiment, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
     if taken(&setup.out, result.runs) {
         return Err(Failure::tool(format!(
             "{} holds a run already\n  fix: choose another directory with --out, or remove that one",

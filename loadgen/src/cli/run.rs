@@ -72,8 +72,8 @@ pub fn deployment(phase: &PhaseArgs, target: &TargetArgs) -> String {
 }
 
 /// An experiment that says itself how long it takes.
-pub async fn during<E: Experiment>(
-    experiment: &E,
+pub async fn during(
+    experiment: &dyn Experiment,
     load: &LoadArgs,
     target: &TargetArgs,
     result: &ResultArgs,
@@ -82,8 +82,8 @@ pub async fn during<E: Experiment>(
 }
 
 /// The run of an experiment that says itself how long it takes.
-pub fn setup<E: Experiment>(
-    experiment: &E,
+pub fn setup(
+    experiment: &dyn Experiment,
     load: &LoadArgs,
     target: &TargetArgs,
     result: &ResultArgs,
@@ -103,8 +103,8 @@ pub fn constant(load: &LoadArgs, duration_s: f64) -> Schedule {
 }
 
 /// What was asked for, checked as far as that can be done without a cluster.
-pub fn setup_for<E: Experiment>(
-    experiment: &E,
+pub fn setup_for(
+    experiment: &dyn Experiment,
     schedule: Schedule,
     load: &LoadArgs,
     target: &TargetArgs,
@@ -142,7 +142,7 @@ pub fn setup_for<E: Experiment>(
 }
 
 /// Runs it, as often as was asked for, makes its report, and says how it ends.
-pub async fn perform<E: Experiment>(experiment: &E, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
+pub async fn perform(experiment: &dyn Experiment, setup: &Setup, result: &ResultArgs) -> Result<u8, Failure> {
     if result.check {
         check::check(experiment, setup, result.runs).await
     } else if result.runs > 1 {
@@ -153,7 +153,7 @@ pub async fn perform<E: Experiment>(experiment: &E, setup: &Setup, result: &Resu
 }
 
 /// One run.
-pub async fn once<E: Experiment>(experiment: &E, setup: &Setup) -> Result<Ran, Failure> {
+pub async fn once(experiment: &dyn Experiment, setup: &Setup) -> Result<Ran, Failure> {
     let stop = Stop::default();
     signals::install(&stop)?;
     let progress: Arc<dyn Narrator> = Arc::new(Progress::new());

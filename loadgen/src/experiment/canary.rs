@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, Lab};
 
 /// Load on both.
 #[derive(Clone, Debug)]
@@ -34,9 +34,11 @@ impl Experiment for Canary {
         settings
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        // A canary that is not there, or not ready, is told before a request is sent.
-        lab.actor.wait_rollout(&self.canary, self.patience).await?;
-        Ok(lab.actor.wait_rollout(&lab.target.upstream_deployment, self.patience).await?)
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            // A canary that is not there, or not ready, is told before a request is sent.
+            lab.actor.wait_rollout(&self.canary, self.patience).await?;
+            Ok(lab.actor.wait_rollout(&lab.target.upstream_deployment, self.patience).await?)
+        })
     }
 }

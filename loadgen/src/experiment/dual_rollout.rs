@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::rollout::Rollout;
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, Lab};
 use crate::cluster::Target;
 use crate::cluster::preflight::Permission;
 
@@ -46,15 +46,19 @@ impl Experiment for DualRollout {
         self.upstream.at_most()
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        self.upstream.prepare(lab).await?;
-        self.gateway.prepare(lab).await
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            self.upstream.prepare(lab).await?;
+            self.gateway.prepare(lab).await
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        tokio::time::sleep(self.upstream.before).await;
-        tokio::try_join!(self.upstream.roll(lab), self.gateway.roll(lab))?;
-        self.upstream.watch_late_failures(lab).await;
-        Ok(())
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(self.upstream.before).await;
+            tokio::try_join!(self.upstream.roll(lab), self.gateway.roll(lab))?;
+            self.upstream.watch_late_failures(lab).await;
+            Ok(())
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::scale::scaling_permissions;
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, Lab};
 use crate::cluster::Target;
 use crate::cluster::act::ActError;
 use crate::cluster::pod_metrics;
@@ -44,34 +44,36 @@ impl Experiment for Hpa {
         true
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        let namespace = &lab.target.namespace;
-        lab.actor.autoscaler(&self.autoscaler).await?;
-        if let Err(why) = pod_metrics::read(&lab.actor.client, namespace).await {
-            return Err(ActError::Unfit {
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            let namespace = &lab.target.namespace;
+            lab.actor.autoscaler(&self.autoscaler).await?;
+            if let Err(why) = pod_metrics::read(&lab.actor.client, namespace).await {
+                return Err(ActError::Unfit {
                 what: format!("the metrics API does not answer, and an autoscaler is blind without it: {why}"),
                 fix: "`minikube addons enable metrics-server`; the embedded cluster has it with `cargo xtask cluster up --metrics fast`".into(),
             }
             .into());
-        }
-        // An autoscaler that has no figure yet would add its own start-up to the time line.
-        let started = Instant::now();
-        let mut told = false;
-        loop {
-            let state = lab.actor.autoscaler(&self.autoscaler).await?;
-            if state.cpu_percent.is_some() {
-                lab.narrator.step(&sees(&state));
-                return Ok(());
             }
-            if started.elapsed() > self.patience {
-                return Err(blind(&state, started.elapsed()).into());
+            // An autoscaler that has no figure yet would add its own start-up to the time line.
+            let started = Instant::now();
+            let mut told = false;
+            loop {
+                let state = lab.actor.autoscaler(&self.autoscaler).await?;
+                if state.cpu_percent.is_some() {
+                    lab.narrator.step(&sees(&state));
+                    return Ok(());
+                }
+                if started.elapsed() > self.patience {
+                    return Err(blind(&state, started.elapsed()).into());
+                }
+                if !told {
+                    told = true;
+                    lab.narrator.step(&format!("waiting for the first metric of hpa/{}", self.autoscaler));
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            if !told {
-                told = true;
-                lab.narrator.step(&format!("waiting for the first metric of hpa/{}", self.autoscaler));
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        })
     }
 }
 

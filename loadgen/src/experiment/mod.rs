@@ -21,6 +21,7 @@ pub mod with_fix;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 pub use lab::Lab;
 pub use narrator::Narrator;
 pub use runner::{Ran, RunError, run};
@@ -30,6 +31,9 @@ use crate::cluster::Target;
 use crate::cluster::act::ActError;
 use crate::cluster::preflight::Permission;
 use crate::cluster::restore::JournalError;
+
+/// What an experiment does, as a value: the runner is compiled once for all experiments, not once for each.
+pub type Doing<'a> = BoxFuture<'a, Result<(), ExperimentError>>;
 
 /// One kind of experiment.
 pub trait Experiment: Send + Sync {
@@ -58,13 +62,13 @@ pub trait Experiment: Send + Sync {
     }
 
     /// Before the first request.
-    fn prepare(&self, _lab: &Lab) -> impl Future<Output = Result<(), ExperimentError>> + Send {
-        std::future::ready(Ok(()))
+    fn prepare<'a>(&'a self, _lab: &'a Lab) -> Doing<'a> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// While the load runs. The run ends when this does.
-    fn drive(&self, _lab: &Lab) -> impl Future<Output = Result<(), ExperimentError>> + Send {
-        std::future::pending()
+    fn drive<'a>(&'a self, _lab: &'a Lab) -> Doing<'a> {
+        Box::pin(std::future::pending())
     }
 }
 

@@ -1,14 +1,46 @@
 //! Q8.1: a pod is deleted while requests come in.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, Lab};
 use crate::cluster::Target;
 use crate::cluster::act::Which;
 use crate::cluster::preflight::Permission;
+
+/// When the next pod is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// So long after the one before.
+    Time(Duration),
+    /// As soon as the Deployment is whole again, as a drain under a PodDisruptionBudget does it. That is when it hurts:
+    /// kube-proxy has just taken in the new pod and waits up to its least interval (1 s) before the next change.
+    Ready,
+}
+
+impl FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "ready" {
+            return Ok(Self::Ready);
+        }
+        let time = humantime::parse_duration(text);
+        time.map(Self::Time).map_err(|error| format!("{error}; write a time, e.g. 15s, or `ready`"))
+    }
+}
+
+impl std::fmt::Display for Every {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Time(time) => write!(f, "{} s", time.as_secs_f64()),
+            Self::Ready => f.write_str("when ready again"),
+        }
+    }
+}
 
 /// Deletes pods.
 #[derive(Clone, Debug)]
@@ -22,7 +54,7 @@ pub struct PodDelete {
     /// How many, one after the other.
     pub repeat: u32,
     /// From one to the next.
-    pub every: Duration,
+    pub every: Every,
     /// Load before the first.
     pub before: Duration,
     /// Load after the last is gone: stale NAT entries show late.
@@ -43,7 +75,7 @@ impl Experiment for PodDelete {
             ("pod".to_owned(), self.which.to_string()),
             ("grace".to_owned(), grace),
             ("repeat".to_owned(), self.repeat.to_string()),
-            ("every_s".to_owned(), self.every.as_secs_f64().to_string()),
+            ("every".to_owned(), self.every.to_string()),
             ("before_s".to_owned(), self.before.as_secs_f64().to_string()),
             ("settle_s".to_owned(), self.settle.as_secs_f64().to_string()),
         ])
@@ -54,35 +86,46 @@ impl Experiment for PodDelete {
     }
 
     fn at_most(&self) -> Option<Duration> {
-        let deletions = self.every * self.repeat.saturating_sub(1);
+        let each = match self.every {
+            Every::Time(time) => time,
+            Every::Ready => self.patience,
+        };
+        let deletions = each * self.repeat.saturating_sub(1);
         Some(self.before + deletions + self.patience * 2 + self.settle + Duration::from_secs(5))
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        // A name that does not exist is told before a request is sent.
-        lab.actor.choose(&self.deployment, &self.which).await?;
-        Ok(())
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            // A name that does not exist is told before a request is sent.
+            lab.actor.choose(&self.deployment, &self.which).await?;
+            Ok(())
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        tokio::time::sleep(self.before).await;
-        let mut deleted = Vec::new();
-        for round in 0..self.repeat {
-            if round > 0 {
-                tokio::time::sleep(self.every).await;
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(self.before).await;
+            let mut deleted = Vec::new();
+            for round in 0..self.repeat {
+                if round > 0 {
+                    match self.every {
+                        Every::Time(time) => tokio::time::sleep(time).await,
+                        Every::Ready => lab.actor.wait_ready(&self.deployment, self.patience).await?,
+                    }
+                }
+                let pod = lab.actor.choose(&self.deployment, &self.which).await?;
+                lab.narrator.step(&format!("deleting pod/{}", pod.name_any()));
+                lab.actor.delete(&pod, self.grace_s).await?;
+                deleted.extend(pod.uid());
             }
-            let pod = lab.actor.choose(&self.deployment, &self.which).await?;
-            lab.narrator.step(&format!("deleting pod/{}", pod.name_any()));
-            lab.actor.delete(&pod, self.grace_s).await?;
-            deleted.extend(pod.uid());
-        }
-        lab.actor.wait_gone(&deleted, self.patience).await?;
-        lab.actor.wait_rollout(&self.deployment, self.patience).await?;
-        lab.narrator.step(&format!(
-            "the pod is gone and replaced; watching {} s more for late failures",
-            self.settle.as_secs_f64()
-        ));
-        tokio::time::sleep(self.settle).await;
-        Ok(())
+            lab.actor.wait_gone(&deleted, self.patience).await?;
+            lab.actor.wait_rollout(&self.deployment, self.patience).await?;
+            lab.narrator.step(&format!(
+                "the pod is gone and replaced; watching {} s more for late failures",
+                self.settle.as_secs_f64()
+            ));
+            tokio::time::sleep(self.settle).await;
+            Ok(())
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::rollout::Rollout;
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, Lab};
 use crate::cluster::Target;
 use crate::cluster::act::ActError;
 use crate::cluster::act::undo::Plan;
@@ -43,39 +43,44 @@ impl Experiment for Rollback {
         self.rollout.at_most()
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        let (deployment, patience) = (&self.rollout.deployment, self.rollout.patience);
-        self.rollout.prepare(lab).await?;
-        if let Some(image) = &self.rollout.image {
-            let old: Vec<String> = lab.actor.pods_of(deployment).await?.iter().filter_map(ResourceExt::uid).collect();
-            lab.narrator.step(&format!("updating deployment/{deployment} to {image}, to have something to undo"));
-            lab.update(deployment, image, &format!("Updated to {image}")).await?;
-            lab.actor.wait_rollout(deployment, patience).await?;
-            lab.wait_forgotten(&old, patience).await?;
-        }
-        // A history without that revision is told before a request is sent.
-        match lab.actor.plan_undo(deployment, self.to_revision).await? {
-            Plan::Patch { .. } => Ok(()),
-            Plan::Skip { revision } => Err(ActError::Unfit {
-                what: format!(
-                    "deployment/{deployment} already has the template of revision {revision}: an undo is skipped"
-                ),
-                fix: format!("see `kubectl rollout history -n {} deployment/{deployment}`", lab.target.namespace),
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            let (deployment, patience) = (&self.rollout.deployment, self.rollout.patience);
+            self.rollout.prepare(lab).await?;
+            if let Some(image) = &self.rollout.image {
+                let old: Vec<String> =
+                    lab.actor.pods_of(deployment).await?.iter().filter_map(ResourceExt::uid).collect();
+                lab.narrator.step(&format!("updating deployment/{deployment} to {image}, to have something to undo"));
+                lab.update(deployment, image, &format!("Updated to {image}")).await?;
+                lab.actor.wait_rollout(deployment, patience).await?;
+                lab.wait_forgotten(&old, patience).await?;
             }
-            .into()),
-        }
+            // A history without that revision is told before a request is sent.
+            match lab.actor.plan_undo(deployment, self.to_revision).await? {
+                Plan::Patch { .. } => Ok(()),
+                Plan::Skip { revision } => Err(ActError::Unfit {
+                    what: format!(
+                        "deployment/{deployment} already has the template of revision {revision}: an undo is skipped"
+                    ),
+                    fix: format!("see `kubectl rollout history -n {} deployment/{deployment}`", lab.target.namespace),
+                }
+                .into()),
+            }
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        let (deployment, patience) = (&self.rollout.deployment, self.rollout.patience);
-        tokio::time::sleep(self.rollout.before).await;
-        let old: Vec<String> = lab.actor.pods_of(deployment).await?.iter().filter_map(ResourceExt::uid).collect();
-        lab.narrator.step(&format!("rolling deployment/{deployment} back"));
-        lab.undo(deployment, self.to_revision).await?;
-        lab.actor.wait_rollout(deployment, patience).await?;
-        lab.narrator.step("the rollback is complete; waiting for the last old pods to end");
-        lab.actor.wait_gone(&old, patience).await?;
-        self.rollout.watch_late_failures(lab).await;
-        Ok(())
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            let (deployment, patience) = (&self.rollout.deployment, self.rollout.patience);
+            tokio::time::sleep(self.rollout.before).await;
+            let old: Vec<String> = lab.actor.pods_of(deployment).await?.iter().filter_map(ResourceExt::uid).collect();
+            lab.narrator.step(&format!("rolling deployment/{deployment} back"));
+            lab.undo(deployment, self.to_revision).await?;
+            lab.actor.wait_rollout(deployment, patience).await?;
+            lab.narrator.step("the rollback is complete; waiting for the last old pods to end");
+            lab.actor.wait_gone(&old, patience).await?;
+            self.rollout.watch_late_failures(lab).await;
+            Ok(())
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use serde_json::Value;
 
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, ExperimentError, Lab};
 use crate::cluster::Target;
 use crate::cluster::act::template::set_image;
 use crate::cluster::act::{ActError, PreStop};
@@ -57,34 +57,38 @@ impl Experiment for Rollout {
         Some(self.before + self.patience * 2 + self.settle + Duration::from_secs(5))
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        if lab.actor.template(&self.deployment).await?.paused {
-            return Err(ActError::Unfit {
-                what: format!("deployment/{} is paused: a change would start no rollout", self.deployment),
-                fix: format!("`kubectl rollout resume -n {} deployment/{}`", lab.target.namespace, self.deployment),
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            if lab.actor.template(&self.deployment).await?.paused {
+                return Err(ActError::Unfit {
+                    what: format!("deployment/{} is paused: a change would start no rollout", self.deployment),
+                    fix: format!("`kubectl rollout resume -n {} deployment/{}`", lab.target.namespace, self.deployment),
+                }
+                .into());
             }
-            .into());
-        }
-        // A rollout that is under way already would be mixed with ours.
-        lab.actor.wait_rollout(&self.deployment, self.patience).await?;
-        let Some(hook) = &self.prestop else { return Ok(()) };
-        let old = self.pods(lab).await?;
-        let put = |template: &mut Value| hook.put_into(template);
-        let detail = format!("preStop {hook}");
-        if lab.change_template(&self.deployment, "patch_template", &detail, put).await? {
-            lab.narrator
-                .step(&format!("deployment/{} gets preStop {hook}; waiting until it has settled", self.deployment));
+            // A rollout that is under way already would be mixed with ours.
             lab.actor.wait_rollout(&self.deployment, self.patience).await?;
-            lab.wait_forgotten(&old, self.patience).await?;
-        }
-        Ok(())
+            let Some(hook) = &self.prestop else { return Ok(()) };
+            let old = self.pods(lab).await?;
+            let put = |template: &mut Value| hook.put_into(template);
+            let detail = format!("preStop {hook}");
+            if lab.change_template(&self.deployment, "patch_template", &detail, put).await? {
+                lab.narrator
+                    .step(&format!("deployment/{} gets preStop {hook}; waiting until it has settled", self.deployment));
+                lab.actor.wait_rollout(&self.deployment, self.patience).await?;
+                lab.wait_forgotten(&old, self.patience).await?;
+            }
+            Ok(())
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        tokio::time::sleep(self.before).await;
-        self.roll(lab).await?;
-        self.watch_late_failures(lab).await;
-        Ok(())
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(self.before).await;
+            self.roll(lab).await?;
+            self.watch_late_failures(lab).await;
+            Ok(())
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, ExperimentError, Lab};
 use crate::cluster::Target;
 use crate::cluster::act::ActError;
 use crate::cluster::preflight::Permission;
@@ -56,11 +56,14 @@ impl Experiment for Scale {
         Some(self.before + self.hold + self.patience * 3 + self.settle + Duration::from_secs(5))
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        let namespace = &lab.target.namespace;
-        let target = format!("deployment/{}", self.deployment);
-        if let Some(autoscaler) = lab.actor.autoscalers().await?.iter().find(|autoscaler| autoscaler.target == target) {
-            return Err(ActError::Unfit {
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            let namespace = &lab.target.namespace;
+            let target = format!("deployment/{}", self.deployment);
+            if let Some(autoscaler) =
+                lab.actor.autoscalers().await?.iter().find(|autoscaler| autoscaler.target == target)
+            {
+                return Err(ActError::Unfit {
                 what: format!("hpa/{} governs {target}: it would undo what we do", autoscaler.name),
                 fix: format!(
                     "watch it at work with `loadgen hpa --hpa {name}`, or remove it: `kubectl delete hpa {name} -n {namespace}`",
@@ -68,33 +71,36 @@ impl Experiment for Scale {
                 ),
             }
             .into());
-        }
-        let now = lab.actor.replicas(&self.deployment).await?.map(|now| now.replicas);
-        if now == Some(self.to) {
-            return Err(ActError::Unfit {
-                what: format!("{target} has {} replicas already", self.to),
-                fix: "ask for another number with --to".to_owned(),
             }
-            .into());
-        }
-        // A rollout that is under way already would be mixed with ours.
-        Ok(lab.actor.wait_rollout(&self.deployment, self.patience).await?)
+            let now = lab.actor.replicas(&self.deployment).await?.map(|now| now.replicas);
+            if now == Some(self.to) {
+                return Err(ActError::Unfit {
+                    what: format!("{target} has {} replicas already", self.to),
+                    fix: "ask for another number with --to".to_owned(),
+                }
+                .into());
+            }
+            // A rollout that is under way already would be mixed with ours.
+            Ok(lab.actor.wait_rollout(&self.deployment, self.patience).await?)
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        tokio::time::sleep(self.before).await;
-        let Some(before) = lab.actor.replicas(&self.deployment).await? else { return Ok(()) };
-        self.change(lab, before.replicas, self.to).await?;
-        lab.narrator.step(&format!("{} replicas are ready; holding for {} s", self.to, self.hold.as_secs_f64()));
-        tokio::time::sleep(self.hold).await;
-        self.change(lab, self.to, before.replicas).await?;
-        lab.narrator.step(&format!(
-            "{} replicas again; watching {} s more for late failures",
-            before.replicas,
-            self.settle.as_secs_f64()
-        ));
-        tokio::time::sleep(self.settle).await;
-        Ok(())
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(self.before).await;
+            let Some(before) = lab.actor.replicas(&self.deployment).await? else { return Ok(()) };
+            self.change(lab, before.replicas, self.to).await?;
+            lab.narrator.step(&format!("{} replicas are ready; holding for {} s", self.to, self.hold.as_secs_f64()));
+            tokio::time::sleep(self.hold).await;
+            self.change(lab, self.to, before.replicas).await?;
+            lab.narrator.step(&format!(
+                "{} replicas again; watching {} s more for late failures",
+                before.replicas,
+                self.settle.as_secs_f64()
+            ));
+            tokio::time::sleep(self.settle).await;
+            Ok(())
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, ExperimentError, Lab};
 use crate::cluster::act::slow::{Cpu, Delay, Told, cpu_of, lowered, milli, port_of};
 use crate::cluster::act::{ActError, Which};
 use crate::cluster::preflight::Permission;
@@ -104,46 +104,53 @@ impl Experiment for SlowPod {
         Some(self.before + self.during + self.after + CHANGES)
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        let pods = lab.actor.pods_of(&self.deployment).await?;
-        if pods.len() < 2 {
-            return Err(ActError::Unfit {
-                what: format!(
-                    "deployment/{} has {} pod(s): there is none to compare a slow one with",
-                    self.deployment,
-                    pods.len()
-                ),
-                fix: format!("`kubectl scale -n {} deployment/{} --replicas=3`", lab.target.namespace, self.deployment),
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            let pods = lab.actor.pods_of(&self.deployment).await?;
+            if pods.len() < 2 {
+                return Err(ActError::Unfit {
+                    what: format!(
+                        "deployment/{} has {} pod(s): there is none to compare a slow one with",
+                        self.deployment,
+                        pods.len()
+                    ),
+                    fix: format!(
+                        "`kubectl scale -n {} deployment/{} --replicas=3`",
+                        lab.target.namespace, self.deployment
+                    ),
+                }
+                .into());
             }
-            .into());
-        }
-        let pod = lab.actor.choose(&self.deployment, &self.which).await?;
-        let way = match self.by {
-            By::Delay => self.by_delay(lab, &pod).await?,
-            By::Cpu => self.by_cpu(lab, &pod).await?,
-            By::Auto => match self.by_delay(lab, &pod).await {
-                Ok(way) => way,
-                Err(_) => self.by_cpu(lab, &pod).await?,
-            },
-        };
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-        let _ = self.found.set(Slow { name: pod.name_any(), uid: pod.uid().unwrap_or_default(), node, way });
-        Ok(())
+            let pod = lab.actor.choose(&self.deployment, &self.which).await?;
+            let way = match self.by {
+                By::Delay => self.by_delay(lab, &pod).await?,
+                By::Cpu => self.by_cpu(lab, &pod).await?,
+                By::Auto => match self.by_delay(lab, &pod).await {
+                    Ok(way) => way,
+                    Err(_) => self.by_cpu(lab, &pod).await?,
+                },
+            };
+            let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+            let _ = self.found.set(Slow { name: pod.name_any(), uid: pod.uid().unwrap_or_default(), node, way });
+            Ok(())
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        let Some(slow) = self.found.get() else { return Ok(()) };
-        tokio::time::sleep(self.before).await;
-        read_throttling(lab, slow).await;
-        let change = slow.change();
-        lab.record(&change).await?;
-        let how = self.make_slow(lab, slow).await?;
-        lab.narrator.step(&format!("pod/{} is slow now: {how}", slow.name));
-        tokio::time::sleep(self.during).await;
-        read_throttling(lab, slow).await;
-        lab.narrator.step(&lab.undo_slow(&change).await?);
-        tokio::time::sleep(self.after).await;
-        Ok(())
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            let Some(slow) = self.found.get() else { return Ok(()) };
+            tokio::time::sleep(self.before).await;
+            read_throttling(lab, slow).await;
+            let change = slow.change();
+            lab.record(&change).await?;
+            let how = self.make_slow(lab, slow).await?;
+            lab.narrator.step(&format!("pod/{} is slow now: {how}", slow.name));
+            tokio::time::sleep(self.during).await;
+            read_throttling(lab, slow).await;
+            lab.narrator.step(&lab.undo_slow(&change).await?);
+            tokio::time::sleep(self.after).await;
+            Ok(())
+        })
     }
 }
 

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::{Experiment, ExperimentError, Lab};
+use super::{Doing, Experiment, Lab};
 use crate::cluster::Target;
 use crate::cluster::preflight::Permission;
 use crate::report::fix::FixChange;
 
 /// The experiment, and the changes.
-pub struct WithFix<'e, E> {
+pub struct WithFix<'e> {
     /// What is done, with and without.
-    pub experiment: &'e E,
+    pub experiment: &'e dyn Experiment,
     /// What is changed before the load begins, and put back at the end.
     pub changes: Vec<FixChange>,
     /// For the change to settle.
     pub patience: Duration,
 }
 
-impl<E: Experiment> Experiment for WithFix<'_, E> {
+impl Experiment for WithFix<'_> {
     fn name(&self) -> &'static str {
         self.experiment.name()
     }
@@ -57,24 +57,26 @@ impl<E: Experiment> Experiment for WithFix<'_, E> {
         self.experiment.at_most().map(|most| most + longer)
     }
 
-    async fn prepare(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        // A hook that the experiment itself sets must not come on top of the change.
-        self.experiment.prepare(lab).await?;
-        let mut old = Vec::new();
-        for change in &self.changes {
-            let pods = lab.actor.pods_of(&change.deployment).await?;
-            old.extend(pods.iter().filter_map(ResourceExt::uid));
-            lab.narrator.step(&change.kubectl);
-            lab.patch_template(&change.deployment, &change.patch).await?;
-        }
-        lab.narrator.step("waiting until the change has settled");
-        for change in &self.changes {
-            lab.actor.wait_rollout(&change.deployment, self.patience).await?;
-        }
-        lab.wait_forgotten(&old, self.patience).await
+    fn prepare<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move {
+            // A hook that the experiment itself sets must not come on top of the change.
+            self.experiment.prepare(lab).await?;
+            let mut old = Vec::new();
+            for change in &self.changes {
+                let pods = lab.actor.pods_of(&change.deployment).await?;
+                old.extend(pods.iter().filter_map(ResourceExt::uid));
+                lab.narrator.step(&change.kubectl);
+                lab.patch_template(&change.deployment, &change.patch).await?;
+            }
+            lab.narrator.step("waiting until the change has settled");
+            for change in &self.changes {
+                lab.actor.wait_rollout(&change.deployment, self.patience).await?;
+            }
+            lab.wait_forgotten(&old, self.patience).await
+        })
     }
 
-    async fn drive(&self, lab: &Lab) -> Result<(), ExperimentError> {
-        self.experiment.drive(lab).await
+    fn drive<'a>(&'a self, lab: &'a Lab) -> Doing<'a> {
+        Box::pin(async move { self.experiment.drive(lab).await })
     }
 }

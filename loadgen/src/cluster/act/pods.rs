@@ -108,6 +108,29 @@ impl Actor {
         Ok(())
     }
 
+    /// Waits until a Deployment has all its pods, each of them ready. Pods on their way out do not count.
+    pub async fn wait_ready(&self, deployment: &str, timeout: Duration) -> Result<(), ActError> {
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
+        let started = tokio::time::Instant::now();
+        loop {
+            let object = api.get(deployment).await.map_err(ActError::api(format!("read deployment/{deployment}")))?;
+            let wanted = object.spec.and_then(|spec| spec.replicas).unwrap_or(1);
+            let ready = self.pods_of(deployment).await?.iter().filter(|pod| is_ready(pod)).count();
+            if i32::try_from(ready).is_ok_and(|ready| ready >= wanted) {
+                return Ok(());
+            }
+            if started.elapsed() > timeout {
+                return Err(ActError::TimedOut {
+                    what: format!("deployment/{deployment} is not whole again"),
+                    waited_s: started.elapsed().as_secs_f64(),
+                    state: format!("{ready} of {wanted} pods are ready"),
+                    fix: format!("see `kubectl describe deployment -n {} {deployment}`", self.namespace),
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until none of these pods is left in the API.
     pub async fn wait_gone(&self, uids: &[String], timeout: Duration) -> Result<(), ActError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -134,4 +157,9 @@ impl Actor {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -32,7 +32,7 @@ pub struct Ready {
 }
 
 /// Looks at everything; touches only what an earlier run left changed.
-pub async fn look<E: Experiment>(experiment: &E, setup: &Setup, narrator: &dyn Narrator) -> Result<Ready, RunError> {
+pub async fn look(experiment: &dyn Experiment, setup: &Setup, narrator: &dyn Narrator) -> Result<Ready, RunError> {
     narrator.step("looking at the cluster");
     let cluster = Cluster::connect(setup.context.as_deref()).await?;
     let needs = Needs { permissions: experiment.permissions(&setup.target), observer: setup.observer };
@@ -84,8 +84,8 @@ pub async fn look<E: Experiment>(experiment: &E, setup: &Setup, narrator: &dyn N
 
 /// A load that runs out of source ports measures its own machine. How long an experiment takes is not known before:
 /// there it can only be a warning.
-pub fn source_ports<E: Experiment>(
-    experiment: &E,
+pub fn source_ports(
+    experiment: &dyn Experiment,
     setup: &Setup,
     narrator: &dyn Narrator,
     warnings: &mut Vec<String>,

@@ -74,8 +74,8 @@ fn to_fix(errors: usize) -> String {
 }
 
 /// Runs an experiment. Whatever happens, the cluster is put back and what was measured is kept.
-pub async fn run<E: Experiment>(
-    experiment: &E,
+pub async fn run(
+    experiment: &dyn Experiment,
     setup: &Setup,
     narrator: Arc<dyn Narrator>,
     stop: &Stop,

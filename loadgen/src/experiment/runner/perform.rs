@@ -30,8 +30,8 @@ const CLOSING: Duration = Duration::from_millis(500);
 const HEARING: Duration = Duration::from_secs(3);
 
 /// Everything from here on puts back what it changed, whatever happens. Once something was sent, it is kept as well.
-pub async fn perform<E: Experiment>(
-    experiment: &E,
+pub async fn perform(
+    experiment: &dyn Experiment,
     setup: &Setup,
     narrator: Arc<dyn Narrator>,
     stop: &Stop,
@@ -128,8 +128,8 @@ async fn hear_out(counters: &Counters) {
 }
 
 /// Prepares the experiment and announces the run. On an error or an interruption nothing has been sent.
-async fn begin<E: Experiment>(
-    experiment: &E,
+async fn begin(
+    experiment: &dyn Experiment,
     setup: &Setup,
     lab: &Lab,
     agents: Vec<Agent>,

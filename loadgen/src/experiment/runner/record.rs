@@ -8,8 +8,8 @@ use crate::raw::{EndedBy, Environment, RunConfig, RunFile};
 
 /// The file of a run that has not begun. It stays when the process is killed: what was measured until then can still be
 /// made into a report.
-pub fn begun<E: Experiment>(
-    experiment: &E,
+pub fn begun(
+    experiment: &dyn Experiment,
     setup: &Setup,
     url: &Url,
     run_id: RunId,
@@ -38,7 +38,7 @@ pub fn begun<E: Experiment>(
 }
 
 /// What the load adds.
-pub fn sent<E: Experiment>(file: &mut RunFile, experiment: &E, outcome: &LoadOutcome) {
+pub fn sent(file: &mut RunFile, experiment: &dyn Experiment, outcome: &LoadOutcome) {
     file.started_ns = outcome.started_ns.unwrap_or(outcome.ended_ns).min(outcome.ended_ns);
     file.ended_ns = outcome.ended_ns;
     file.sent = outcome.sent;
@@ -49,7 +49,7 @@ pub fn sent<E: Experiment>(file: &mut RunFile, experiment: &E, outcome: &LoadOut
     }
 }
 
-fn config<E: Experiment>(experiment: &E, setup: &Setup, url: &Url) -> RunConfig {
+fn config(experiment: &dyn Experiment, setup: &Setup, url: &Url) -> RunConfig {
     RunConfig {
         url: url.to_string(),
         namespace: setup.target.namespace.clone(),

@@ -8,8 +8,8 @@ use crate::load::recorder::RecordSender;
 use crate::load::{Counters, Load, LoadError, LoadOutcome, Reason, Stop, monotonic_ns};
 
 /// Sends, and lets the experiment act meanwhile.
-pub async fn under_load<E: Experiment>(
-    experiment: &E,
+pub async fn under_load(
+    experiment: &dyn Experiment,
     lab: &Lab,
     load: Load,
     counters: Arc<Counters>,

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod compare;
+mod figure;
 pub mod fix;
 mod hook;
 pub mod html;

@@ -11,6 +11,7 @@ mod rollback;
 mod rollout;
 mod scaling;
 mod slow_pod;
+mod sparse;
 
 pub use canary::decide;
 pub use propagation::Propagation;

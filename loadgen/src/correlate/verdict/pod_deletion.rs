@@ -2,6 +2,7 @@
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
 use super::rollout::{hook_advice, hook_in_this_run, propagation_figures};
+use super::sparse::seen_by_the_labs_loop;
 use super::{Findings, Propagation, hook, role};
 use crate::correlate::context::Context;
 use crate::correlate::failures::role_name;
@@ -30,8 +31,10 @@ pub fn q8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     let deleted = findings.deletions.len();
     let pods_deleted = if deleted == 1 { "1 pod was".to_owned() } else { format!("{deleted} pods were") };
     let losses = failed_of_sent(findings);
+    let (figures, sparse) = seen_by_the_labs_loop(ctx, findings);
+    verdict.evidence.extend(figures);
     verdict.claim = Some(if findings.ledger.failed == 0 {
-        format!("No: {pods_deleted} deleted, and {losses}. {}", why_nothing_failed(ctx, propagation))
+        format!("No: {pods_deleted} deleted, and {losses}. {}{sparse}", why_nothing_failed(ctx, propagation))
     } else {
         let when = window_ms(findings.failures).map_or(String::new(), |(first, last)| {
             format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of the pod.")
@@ -40,7 +43,7 @@ pub fn q8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         let failed_hooks = findings.deletions.iter().filter(|deletion| deletion.hook_failed.is_some()).count();
         let hook = hook_in_this_run(ctx, findings, failed_hooks);
         format!(
-            "Yes: {pods_deleted} deleted, and {losses}: {}. Pods: {}.{when} The deletion stops the pod and takes it out of the Service at the same time, in no fixed order: until the node's rules have followed, new connections are still sent to it.{hook}",
+            "Yes: {pods_deleted} deleted, and {losses}: {}. Pods: {}.{when} The deletion stops the pod and takes it out of the Service at the same time, in no fixed order: until the node's rules have followed, new connections are still sent to it.{hook}{sparse}",
             causes(findings),
             pods(findings)
         )

@@ -2,6 +2,7 @@
 
 use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
 use super::propagation::after_ms;
+use super::sparse::seen_by_the_labs_loop;
 use super::{Findings, Propagation, hook, measured, role};
 use crate::correlate::cluster::Role;
 use crate::correlate::context::Context;
@@ -212,9 +213,11 @@ pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         verdict.not_measured.push("no pod was replaced during this run".to_owned());
     }
     let losses = failed_of_sent(findings);
+    let (figures, sparse) = seen_by_the_labs_loop(ctx, findings);
+    verdict.evidence.extend(figures);
     if findings.ledger.failed == 0 {
         verdict.claim = Some(format!(
-            "No: {losses}, while {} replaced.{}",
+            "No: {losses}, while {} replaced.{}{sparse}",
             plural(findings.deletions.len() as u64, "pod was", "pods were"),
             hook_in_this_run(ctx, findings, 0)
         ));
@@ -231,7 +234,7 @@ pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of their pod.")
     });
     verdict.claim = Some(format!(
-        "Yes: {losses} ({}). Causes: {}. Pods: {}.{when}",
+        "Yes: {losses} ({}). Causes: {}. Pods: {}.{when}{sparse}",
         statuses.join(", "),
         causes(findings),
         pods(findings)

@@ -1,5 +1,6 @@
 //! Shares, forecasts and the phases of a slow pod, as plain tables.
 
+use crate::report::figure::{percent, us};
 use crate::report::schema::{Balance, PolicyForecast, Report, SlowPod};
 
 /// A table of text.
@@ -104,13 +105,4 @@ fn phases(slow: &SlowPod) -> PlainTable {
         rows: slow.phases.iter().map(row).collect(),
         note: String::new(),
     }
-}
-
-fn percent(ratio: Option<f64>) -> String {
-    ratio.map_or("–".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0))
-}
-
-fn us(value: Option<u64>) -> String {
-    value
-        .map_or("–".to_owned(), |us| if us < 1_000 { format!("{us} µs") } else { format!("{:.2} ms", us as f64 / 1e3) })
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::format::us;
+use crate::report::figure::us;
 use crate::report::schema::{Answers, Report};
 
 #[derive(Template)]

@@ -1,7 +1,7 @@
 //! Rows of median to maximum on a logarithmic axis: latency per pod, and per stretch of the way.
 
-use super::format::us;
 use super::scale::{Scale, Tick};
+use crate::report::figure::us;
 use crate::report::schema::{Latency, Report};
 
 const ROW: usize = 24;

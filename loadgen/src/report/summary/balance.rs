@@ -1,6 +1,7 @@
 //! Who got what, who decided it, and what others would have decided.
 
-use super::style::{Style, escape, lines};
+use super::style::{Style, escape, lines, short};
+use crate::report::figure::{percent, us};
 use crate::report::schema::{Balance, DifferenceUs, Phase, PolicyForecast, Report, SlowPod, WhatIfModel};
 
 /// Only where choices were what the run was about: other runs have one line below their pods.
@@ -37,7 +38,7 @@ fn shares(balance: &Balance, style: Style) -> String {
     let mut table = style.table(&["pod", "connections", "share", "interval", "requests", "share", "interval"]);
     for share in &balance.shares {
         table.add_row([
-            escape(&share.pod),
+            short(&share.pod),
             share.connections.to_string(),
             percent(share.connections_ratio),
             range(share.connections_low_ratio, share.connections_high_ratio),
@@ -165,19 +166,6 @@ fn what_if(forecasts: &[PolicyForecast], model: Option<&WhatIfModel>, style: Sty
     lines(&table) + &style.paragraph("  model: ", &escape(&model.about)) + &style.paragraph("  ", &measured)
 }
 
-fn percent(ratio: Option<f64>) -> String {
-    ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0))
-}
-
 fn range(low: Option<f64>, high: Option<f64>) -> String {
     low.zip(high).map_or_else(|| "–".to_owned(), |(low, high)| format!("{:.1} to {:.1} %", low * 100.0, high * 100.0))
-}
-
-fn us(value: Option<u64>) -> String {
-    match value {
-        None => "–".to_owned(),
-        Some(us) if us < 1_000 => format!("{us} µs"),
-        Some(us) if us < 1_000_000 => format!("{:.2} ms", us as f64 / 1e3),
-        Some(us) => format!("{:.3} s", us as f64 / 1e6),
-    }
 }

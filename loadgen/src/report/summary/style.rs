@@ -1,6 +1,6 @@
 //! Width, colour, and foreign text.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// How to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +55,37 @@ impl Style {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width);
         table.set_header(header);
+        // A table of many columns needs the room more than the air.
+        let gap = if header.len() > 8 { 1 } else { 2 };
+        for column in table.column_iter_mut() {
+            column.set_padding((0, gap));
+        }
         table
     }
 }
 
-/// A table as lines without trailing blanks.
+/// A table as lines without trailing blanks. A name or a figure is never broken in two as long as there is room: only
+/// at blanks, and not at those between a figure and its unit.
 pub fn lines(table: &Table) -> String {
+    let mut table = table.clone();
+    let room = table.width().map_or(u16::MAX, |width| width);
+    let longest: Vec<u16> = (0..table.column_count())
+        .map(|column| {
+            let texts = table.column_cells_with_header_iter(column).flatten().map(comfy_table::Cell::content);
+            let words = texts.map(|text| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0));
+            words.max().and_then(|count| u16::try_from(count).ok()).unwrap_or(0)
+        })
+        .collect();
+    let paddings: Vec<u16> = table.column_iter().map(comfy_table::Column::padding_width).collect();
+    let least: Vec<u16> = longest.iter().zip(&paddings).map(|(word, padding)| word.saturating_add(*padding)).collect();
+    if least.iter().map(|width| u32::from(*width)).sum::<u32>() <= u32::from(room) {
+        for (column, least) in table.column_iter_mut().zip(least) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+        }
+    }
     let mut out = String::new();
     for line in table.to_string().lines() {
-        out.push_str(line.trim_end());
+        out.push_str(line.trim_end().replace('\u{a0}', " ").as_str());
         out.push('\n');
     }
     out
@@ -84,7 +106,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// A pod's name without the hash of its template, which tells a reader of a table nothing: `ml-inference-…-x7k2p`.
-/// The table of pods has the whole names.
+/// `report.json` has the whole names.
 pub fn short(name: &str) -> String {
     let mut parts = name.rsplitn(3, '-');
     match (parts.next(), parts.next(), parts.next()) {
@@ -110,6 +132,20 @@ mod tests {
     fn control_characters_do_not_pass() {
         assert_eq!(escape("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
         assert_eq!(escape("µs → ok"), "µs → ok");
+    }
+
+    #[test]
+    fn a_tables_names_and_figures_stay_whole() {
+        let style = Style { width: 60, color: false };
+        let mut table = style.table(&["pod", "refused from", "why"]);
+        table.add_row([
+            "ml-inference-…-x7k2p",
+            "12.3\u{a0}ms",
+            "a long text with many short words that has to be broken",
+        ]);
+        let text = lines(&table);
+        assert!(text.contains("ml-inference-…-x7k2p") && text.contains("12.3 ms"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::style::{Style, escape, lines, short};
-use crate::report::schema::{Cause, ChainStep, Deletion, Failure, Latency, Report};
+use crate::report::figure::{percent, us};
+use crate::report::schema::{Cause, ChainStep, Deletion, Failure, Latency, PodReport, Report};
 
 /// Entries of the time line that are shown; all are in `report.json`.
 const TIMELINE_ROWS: usize = 40;
@@ -49,49 +50,44 @@ fn counted<'a>(values: impl Iterator<Item = &'a str>) -> String {
 fn window(failures: &[&Failure]) -> String {
     let after = || failures.iter().filter_map(|failure| failure.after_deletion_ms);
     match (after().reduce(f64::min), after().reduce(f64::max)) {
-        (Some(first), Some(last)) => format!("{first:.0} … {last:.0} ms"),
+        (Some(first), Some(last)) => format!("{first:.0} … {last:.0}\u{a0}ms"),
         _ => "–".to_owned(),
     }
 }
 
 pub fn pods(report: &Report, style: Style) -> String {
-    if report.pods.is_empty() {
-        return String::new();
+    let mut out = String::new();
+    for (role, title) in [("gateway", "Gateway pods"), ("upstream", "Pods behind the gateway")] {
+        let pods: Vec<&PodReport> = report.pods.iter().filter(|pod| pod.role == role).collect();
+        if !pods.is_empty() {
+            out += &(style.title(title) + &pods_of_one_role(&pods, style));
+        }
     }
-    let mut table = style.table(&[
-        "role",
-        "pod",
-        "version",
-        "requests",
-        "failed",
-        "conns",
-        "share",
-        "p50",
-        "p99",
-        "max",
-        "service p50",
-    ]);
+    if let Some(balance) = &report.balance {
+        out.push_str(&style.paragraph("  spread: ", &format!("{}: {}", balance.pattern, balance.explanation)));
+    }
+    out
+}
+
+fn pods_of_one_role(pods: &[&PodReport], style: Style) -> String {
+    let mut table =
+        style.table(&["pod", "version", "requests", "failed", "conns", "share", "p50", "p99", "max", "in pod p50"]);
     let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), |value| value.to_string());
-    for pod in &report.pods {
+    for pod in pods {
         table.add_row([
-            pod.role.clone(),
-            escape(&pod.name),
+            short(&pod.name),
             escape(pod.version.as_deref().or(pod.revision.as_deref()).unwrap_or("–")),
             number(pod.requests),
             number(pod.failed),
             number(pod.connections),
-            pod.share_ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0)),
+            percent(pod.share_ratio),
             us(pod.latency_us.as_ref().map(|latency| latency.p50_us)),
             us(pod.latency_us.as_ref().map(|latency| latency.p99_us)),
             us(pod.latency_us.as_ref().map(|latency| latency.max_us)),
             us(pod.service_time_us.as_ref().map(|latency| latency.p50_us)),
         ]);
     }
-    let mut out = style.title("Pods") + &lines(&table);
-    if let Some(balance) = &report.balance {
-        out.push_str(&style.paragraph("  spread: ", &format!("{}: {}", balance.pattern, balance.explanation)));
-    }
-    out
+    lines(&table)
 }
 
 pub fn ends(report: &Report, style: Style) -> String {
@@ -113,7 +109,7 @@ pub fn ends(report: &Report, style: Style) -> String {
     for deletion in report.deletions.iter().take(ENDS_ROWS) {
         let after = |step: &str| {
             let found = deletion.chain.iter().find(|found| found.step == step).and_then(|found| found.after_ms);
-            found.map_or_else(|| "–".to_owned(), |ms| format!("{ms:+.0} ms"))
+            found.map_or_else(|| "–".to_owned(), |ms| format!("{ms:+.0}\u{a0}ms"))
         };
         let begins = deletion.chain.iter().find(|step| step.at_ns.is_some()).map_or("–", ChainStep::in_short);
         table.add_row([
@@ -235,7 +231,7 @@ pub fn timeline(report: &Report, style: Style) -> String {
         }
         let count = item.fields.get("count").filter(|count| *count != "1").map_or(String::new(), |n| format!(" × {n}"));
         table.add_row([
-            format!("{:+.3} s", item.after_start_ms / 1_000.0),
+            format!("{:+.3}\u{a0}s", item.after_start_ms / 1_000.0),
             escape(&item.kind) + &count,
             short(&item.object),
             escape(&item.what),
@@ -247,14 +243,4 @@ pub fn timeline(report: &Report, style: Style) -> String {
         out += &style.paragraph("  … ", &more);
     }
     out
-}
-
-/// Microseconds in the unit that reads best.
-fn us(value: Option<u64>) -> String {
-    match value {
-        None => "–".to_owned(),
-        Some(us) if us < 1_000 => format!("{us} µs"),
-        Some(us) if us < 1_000_000 => format!("{:.2} ms", us as f64 / 1e3),
-        Some(us) => format!("{:.3} s", us as f64 / 1e6),
-    }
 }

@@ -41,7 +41,7 @@ impl<'a> Lab<'a> {
     /// Deploys a kustomization below `k8s/lab` in place of the one before and waits until the gateway answers.
     pub fn deploy(&self, overlay: &str) -> Result<()> {
         self.apply(&format!("k8s/lab/{overlay}"))?;
-        self.remove_others(overlay)?;
+        remove_others(overlay, |arguments| Ok(self.cluster.kubectl(arguments)?))?;
         for deployment in ["ml-inference", "api-gateway"] {
             self.cluster.wait_rollout(NAMESPACE, deployment, ROLLOUT)?;
         }
@@ -90,21 +90,6 @@ impl<'a> Lab<'a> {
         self.cluster.kubectl(&["apply", "--kustomize", &folder.to_string_lossy()]).map(drop).map_err(Into::into)
     }
 
-    /// Takes away what an earlier overlay had brought and this one has not: a canary, autoscalers.
-    fn remove_others(&self, overlay: &str) -> Result<()> {
-        let folder = root().join("k8s/lab").join(overlay);
-        let wanted = ["apply", "--kustomize", &folder.to_string_lossy(), "--dry-run=client", "--output=name"];
-        let wanted = self.cluster.kubectl(&wanted)?;
-        let namespace = format!("--namespace={NAMESPACE}");
-        let kinds = "deployments,services,horizontalpodautoscalers";
-        let there = self.cluster.kubectl(&[&namespace, "get", kinds, "--output=name"])?;
-        let others: Vec<&str> = there.lines().filter(|name| !wanted.lines().any(|other| other == *name)).collect();
-        if !others.is_empty() {
-            self.cluster.kubectl(&[&[namespace.as_str(), "delete"], others.as_slice()].concat())?;
-        }
-        Ok(())
-    }
-
     fn wait_until_reachable(&self) -> Result<()> {
         let url = format!("{}/predict", self.cluster.gateway_url());
         let end = Instant::now() + REACHABLE;
@@ -127,4 +112,18 @@ impl<'a> Lab<'a> {
         let text = |arguments: &[&str]| self.cluster.kubectl(arguments).unwrap_or_else(|error| error.to_string());
         format!("the observer did not become ready:\n{}\n{}", text(&pods), text(&logs))
     }
+}
+
+/// Takes away what an earlier kustomization had brought and this one has not: a canary, its Services, autoscalers.
+pub fn remove_others(overlay: &str, kubectl: impl Fn(&[&str]) -> Result<String>) -> Result<()> {
+    let folder = root().join("k8s/lab").join(overlay);
+    let wanted = kubectl(&["apply", "--kustomize", &folder.to_string_lossy(), "--dry-run=client", "--output=name"])?;
+    let namespace = format!("--namespace={NAMESPACE}");
+    let kinds = "deployments,services,horizontalpodautoscalers";
+    let there = kubectl(&[&namespace, "get", kinds, "--output=name"])?;
+    let others: Vec<&str> = there.lines().filter(|name| !wanted.lines().any(|other| other == *name)).collect();
+    if !others.is_empty() {
+        kubectl(&[&[namespace.as_str(), "delete"], others.as_slice()].concat())?;
+    }
+    Ok(())
 }

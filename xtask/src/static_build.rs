@@ -49,6 +49,8 @@ pub fn build(binaries: &[&str], tools: &Tools) -> Result<PathBuf> {
         .args(["build", "--release", "--target", &triple, "--target-dir"])
         .arg(&folder)
         .args(["--config", &format!("target.{triple}.rustflags={flags}")])
+        // Optimising once more across a crate's own units takes a third of a first build, and no request waits for it.
+        .args(["--config", r#"profile.release.lto="off""#])
         // An image needs no symbols.
         .args(["--config", "profile.release.debug=false", "--config", r#"profile.release.strip="symbols""#])
         // Always all packages, so that their dependencies get the same features whichever binary is asked for.

@@ -19,9 +19,9 @@ pub struct Experiment {
 const EXPERIMENTS: &[Experiment] = &[
     Experiment {
         name: "pod-delete",
-        about: "a pod is deleted under load (Q8.1)",
+        about: "three pods are deleted under load, each when the one before is replaced (Q8.1)",
         overlay: "overlays/local-fast",
-        arguments: &["pod-delete", "--rate", "250", "--repeat", "3", "--every", "6s", "--settle", "8s"],
+        arguments: &["pod-delete", "--rate", "250", "--repeat", "3", "--every", "ready", "--settle", "10s"],
         usually: "35 s",
         short: true,
     },

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use podwitness_cluster::{Cluster, DEFAULT_ROOT, Metrics, Options, binaries};
 
 use crate::{
-    lab::{Lab, NAMESPACE},
+    lab::{Lab, NAMESPACE, remove_others},
     run::{capture, root, run},
 };
 
@@ -70,6 +70,7 @@ impl Place {
             Kind::Embedded(cluster) => Lab::new(cluster).deploy(overlay),
             Kind::Context(name) => {
                 apply(name, &root().join("k8s/lab").join(overlay))?;
+                remove_others(overlay, |arguments| capture(kubectl(name).args(arguments)))?;
                 for deployment in ["deployment/ml-inference", "deployment/api-gateway"] {
                     let wait = ["--namespace", NAMESPACE, "rollout", "status", deployment, "--timeout=180s"];
                     run(kubectl(name).args(wait))?;

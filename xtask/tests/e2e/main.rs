@@ -67,6 +67,7 @@ fn trials(bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Trial> {
         ("prove_fix_cures_the_rollout_and_puts_it_back", updates::prove_fix),
         ("dual_rollout_says_which_part_lost_what", updates::dual_rollout),
         ("canary_share_is_what_the_pods_counted", updates::canary),
+        ("weighted_canary_gets_its_weight", updates::weighted_canary),
         ("rollback_is_kubectls", updates::rollback),
         ("the_ledger_stays_closed_under_churn", churn::ledger_stays_closed),
         ("scale_follows_each_pod_and_its_share", scale::by_hand),

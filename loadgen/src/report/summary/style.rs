@@ -55,10 +55,8 @@ impl Style {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width);
         table.set_header(header);
-        // A table of many columns needs the room more than the air.
-        let gap = if header.len() > 8 { 1 } else { 2 };
         for column in table.column_iter_mut() {
-            column.set_padding((0, gap));
+            column.set_padding((0, 2));
         }
         table
     }
@@ -68,8 +66,16 @@ impl Style {
 /// at blanks, and not at those between a figure and its unit.
 pub fn lines(table: &Table) -> String {
     let mut table = table.clone();
-    let room = table.width().map_or(u16::MAX, |width| width);
-    let longest: Vec<u16> = (0..table.column_count())
+    let room = table.width().unwrap_or(u16::MAX);
+    let columns = table.column_count();
+    // A table that needs the room more than the air gets it.
+    let wide = table.column_max_content_widths().iter().map(|width| u32::from(*width) + 2).sum::<u32>();
+    if wide > u32::from(room) {
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 1));
+        }
+    }
+    let longest: Vec<u16> = (0..columns)
         .map(|column| {
             let texts = table.column_cells_with_header_iter(column).flatten().map(comfy_table::Cell::content);
             let words = texts.map(|text| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0));

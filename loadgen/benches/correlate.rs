@@ -1,17 +1,60 @@
-//! How long the correlation takes: `cargo bench -p loadgen --bench correlate`.
+//! How long the correlation takes, how much memory, and whether both are linear in the requests:
+//! `cargo bench -p loadgen --bench correlate`, or `cargo xtask bench correlate`.
 #![allow(missing_docs, clippy::unwrap_used, dead_code, unused_imports)]
 
+#[path = "files.rs"]
+mod files;
+#[path = "memory.rs"]
+mod memory;
 #[path = "../tests/correlate/synthetic/mod.rs"]
 mod synthetic;
 
-use divan::counter::ItemsCount;
+use std::time::Instant;
+
 use loadgen::correlate::correlate;
 use loadgen::raw::RawRun;
 use observer::record::Outcome;
 use synthetic::World;
 
+#[global_allocator]
+static MEMORY: memory::Counting = memory::Counting;
+
+/// The last one is the goal's size.
+const SIZES: [u32; 4] = [10_000, 100_000, 300_000, 1_000_000];
+/// The best of these counts: what disturbs a measurement only makes it longer.
+const TURNS: usize = 3;
+
 fn main() {
-    divan::main();
+    println!("| requests | time | per request | to the line above | memory of its own | raw run in memory |");
+    println!("|--:|--:|--:|--:|--:|--:|");
+    let mut before: Option<f64> = None;
+    for requests in SIZES {
+        let empty = memory::live();
+        let raw = run(requests);
+        let raw_bytes = memory::live() - empty;
+        let (mut best_s, mut own_bytes) = (f64::INFINITY, 0);
+        for _ in 0..TURNS {
+            let loaded = memory::live();
+            memory::forget_peak();
+            let start = Instant::now();
+            let report = correlate(&raw);
+            best_s = best_s.min(start.elapsed().as_secs_f64());
+            own_bytes = memory::peak() - loaded;
+            assert_eq!(report.ledger.sent, u64::from(requests));
+            assert_eq!(report.ledger.unaccounted, 0);
+        }
+        let per_request_us = best_s * 1e6 / f64::from(requests);
+        let ratio = before.map_or("–".to_owned(), |before| format!("{:.2}", per_request_us / before));
+        let mb = |bytes: usize| format!("{:.0} MB", bytes as f64 / 1e6);
+        println!(
+            "| {requests} | {best_s:.3} s | {per_request_us:.2} µs | × {ratio} | {} | {} |",
+            mb(own_bytes),
+            mb(raw_bytes)
+        );
+        before = Some(per_request_us);
+    }
+    println!("\nTime per request that does not grow from line to line: linear. Goal: 1,000,000 in 3 s and 500 MB.\n");
+    files::packed_and_plain(&run(files::REQUESTS));
 }
 
 /// A run at 1,000 requests a second in which one of a thousand is lost.
@@ -27,10 +70,4 @@ fn run(requests: u32) -> RawRun {
         world.add(flow);
     }
     world.finish()
-}
-
-#[divan::bench(args = [10_000, 100_000, 1_000_000], sample_count = 3, sample_size = 1)]
-fn whole_report(bencher: divan::Bencher<'_, '_>, requests: u32) {
-    let raw = run(requests);
-    bencher.counter(ItemsCount::new(requests)).bench_local(|| correlate(&raw));
 }

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod demo;
 pub mod image;
 pub mod lab;
+pub mod ndjson;
 pub mod run;
 pub mod setup;
 pub mod static_build;

@@ -21,7 +21,7 @@ pub struct Files {
     pub dir: PathBuf,
     /// Where the raw files are.
     pub raw: PathBuf,
-    /// `client.ndjson`.
+    /// `client.ndjson.gz`.
     pub recorder: Recorder,
     /// `timeline.ndjson`.
     pub timeline: Timeline,
@@ -62,7 +62,7 @@ impl Files {
         let reserve = reserve(raw);
         // Zeros that are really written: a hole would reserve nothing.
         fs::write(&reserve, vec![0; RESERVE]).map_err(|e| WriteError::new(&reserve, e))?;
-        let recorder = Recorder::create(&raw.join("client.ndjson"), stop.clone())?;
+        let recorder = Recorder::create(&raw.join("client.ndjson.gz"), stop.clone())?;
         let (timeline, timeline_writer) = TimelineWriter::create(&raw.join("timeline.ndjson"), stop.clone())?;
         Ok(Self { dir: dir.to_owned(), raw: raw.to_owned(), recorder, timeline, timeline_writer })
     }
@@ -107,7 +107,7 @@ fn reserve(raw: &Path) -> PathBuf {
 
 /// Removes what a run without a request has made; what cannot be removed is at worst an empty file.
 fn remove(dir: &Path, raw: &Path) {
-    for file in ["client.ndjson", "timeline.ndjson", "run.json", "run.json.part", ".reserve"] {
+    for file in ["client.ndjson.gz", "timeline.ndjson", "run.json", "run.json.part", ".reserve"] {
         let _ = fs::remove_file(raw.join(file));
     }
     let _ = fs::remove_dir(raw);

@@ -1,9 +1,10 @@
-//! From the workers to `client.ndjson`, without ever making a worker wait for the disk.
+//! From the workers to `client.ndjson.gz`, without ever making a worker wait for the disk.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -13,6 +14,9 @@ use crate::raw::write::{NdjsonWriter, WriteError};
 
 /// Records that may wait for the disk: at 10,000 requests a second, six seconds of a disk that hangs.
 const QUEUE: usize = 65_536;
+
+/// A process that is killed may lose what its workers sent since then, and a block that is not full packs a little worse.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// A thread that writes what the workers send.
 #[derive(Debug)]
@@ -88,8 +92,14 @@ fn write_all(
     dropped: &AtomicU64,
     stop: &Stop,
 ) -> Result<u64, WriteError> {
+    let mut flushed = Instant::now();
     while let Some(request) = receiver.blocking_recv() {
-        if let Err(error) = writer.write(&request) {
+        let mut written = writer.write(&request);
+        if flushed.elapsed() >= FLUSH_EVERY {
+            written = written.and_then(|()| writer.flush());
+            flushed = Instant::now();
+        }
+        if let Err(error) = written {
             dropped.fetch_add(1, Ordering::Relaxed);
             stop.set(Reason::Error(error.to_string()));
             // Later records must be counted too, until the workers are gone.

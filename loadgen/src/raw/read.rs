@@ -1,25 +1,27 @@
 //! Reading a run's raw files back, also those of a run that was cut short.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use observer::api::RecordsEnd;
 use observer::record::Record;
 use serde::de::DeserializeOwned;
 
-use super::{ClientRequest, ObserverFile, RunFile, TimelineEntry};
+use super::lines::for_each_line;
+use super::pack::ENDING;
+use super::{ClientRequest, FORMAT, ObserverFile, RunFile, TimelineEntry};
 
 /// Everything known of one run.
 #[derive(Clone, Debug)]
 pub struct RawRun {
     /// `run.json`.
     pub run: RunFile,
-    /// `client.ndjson`, in order of `seq`.
+    /// `client.ndjson.gz`, in order of `seq`.
     pub client: Vec<ClientRequest>,
     /// `timeline.ndjson`, in order of time.
     pub timeline: Vec<TimelineEntry>,
-    /// `records-NODE.ndjson`: node and its records, in the node's clock. Without the last line.
+    /// `records-NODE.ndjson.gz`: node and its records, in the node's clock. Without the last line.
     pub records: Vec<(String, Vec<Record>)>,
     /// `observer-NODE.json`.
     pub observers: Vec<ObserverFile>,
@@ -50,6 +52,16 @@ pub enum ReadError {
         /// Why.
         source: serde_json::Error,
     },
+    /// Written by a later version.
+    #[error(
+        "{file} is of format {found}, and this loadgen knows formats up to {FORMAT}\n  fix: use the version of loadgen that made the run, or a later one"
+    )]
+    TooNew {
+        /// The file.
+        file: PathBuf,
+        /// Its format.
+        found: u32,
+    },
     /// Another file exists, but cannot be read.
     #[error("cannot read {file}: {source}")]
     Io {
@@ -70,21 +82,22 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
     let raw = if dir.join("run.json").is_file() { dir.to_owned() } else { raw_dir(dir) };
     let mut run = read_run_file(dir, &raw.join("run.json"))?;
     let mut warnings = Vec::new();
-    let mut client: Vec<ClientRequest> = read_ndjson(&raw.join("client.ndjson"), &mut warnings)?;
+    let mut client: Vec<ClientRequest> = read_values(&raw, "client.ndjson", &mut warnings)?;
     client.sort_by_key(|request| request.seq);
     if run.sent == 0 && !client.is_empty() {
         killed(&mut run, &client);
         warnings.push("the load generator was killed: requests under way at that moment are not counted".to_owned());
     }
-    let mut timeline: Vec<TimelineEntry> = read_ndjson(&raw.join("timeline.ndjson"), &mut warnings)?;
+    let mut timeline: Vec<TimelineEntry> = read_values(&raw, "timeline.ndjson", &mut warnings)?;
     timeline.sort_by_key(|entry| entry.at_ns);
-    let mut records = Vec::new();
-    let mut observers = Vec::new();
-    for file in files_of(&raw)? {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(node) = name.strip_prefix("records-").and_then(|rest| rest.strip_suffix(".ndjson")) {
-            records.push((node.to_owned(), read_records(&file, &mut warnings)?));
-        } else if is_observer_file(&name) {
+    let (mut records, mut observers) = (Vec::new(), Vec::new());
+    for name in names(&raw)? {
+        if let Some(node) = node_of(&name, "records-", ".ndjson") {
+            if let Some(file) = either(&raw, &name) {
+                records.push((node.to_owned(), read_records(&file, &mut warnings)?));
+            }
+        } else if node_of(&name, "observer-", ".json").is_some() {
+            let file = raw.join(&name);
             match fs::read(&file).map(|text| serde_json::from_slice::<ObserverFile>(&text)) {
                 Ok(Ok(observer)) => observers.push(observer),
                 Ok(Err(e)) => warnings.push(format!("{name} is not understood: {e}")),
@@ -92,11 +105,15 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
             }
         }
     }
-    Ok(RawRun { run, client, timeline, records, observers, warnings })
+    let mut run = RawRun { run, client, timeline, records, observers, warnings: Vec::new() };
+    tell_missing_records(&run, &mut warnings);
+    run.warnings = warnings;
+    Ok(run)
 }
 
-fn is_observer_file(name: &str) -> bool {
-    name.strip_prefix("observer-").is_some_and(|rest| rest.strip_suffix(".json").is_some())
+/// `NODE` of a file's name.
+fn node_of<'n>(name: &'n str, kind: &str, ending: &str) -> Option<&'n str> {
+    name.strip_prefix(kind)?.strip_suffix(ending)
 }
 
 /// A process that was killed never wrote what it had sent; what its records say is all there is.
@@ -109,30 +126,60 @@ fn killed(run: &mut RunFile, client: &[ClientRequest]) {
 fn read_run_file(dir: &Path, file: &Path) -> Result<RunFile, ReadError> {
     let text =
         fs::read(file).map_err(|source| ReadError::NotARun { dir: dir.to_owned(), file: file.to_owned(), source })?;
-    serde_json::from_slice(&text).map_err(|source| ReadError::BadRunFile { file: file.to_owned(), source })
+    let bad = |source| ReadError::BadRunFile { file: file.to_owned(), source };
+    // The version first: what else a later one holds may not even be understood.
+    let Version { schema_version } = serde_json::from_slice(&text).map_err(bad)?;
+    if schema_version > FORMAT {
+        return Err(ReadError::TooNew { file: file.to_owned(), found: schema_version });
+    }
+    serde_json::from_slice(&text).map_err(bad)
 }
 
-/// Files of the directory, in order of name, so that reading twice gives the same.
-fn files_of(raw: &Path) -> Result<Vec<PathBuf>, ReadError> {
+#[derive(serde::Deserialize)]
+struct Version {
+    schema_version: u32,
+}
+
+/// Names of the directory's files without the ending of packed ones, each once and in order, so that reading twice gives
+/// the same.
+fn names(raw: &Path) -> Result<BTreeSet<String>, ReadError> {
     let failed = |source| ReadError::Io { file: raw.to_owned(), source };
-    let mut files = Vec::new();
+    let mut names = BTreeSet::new();
     for entry in fs::read_dir(raw).map_err(failed)? {
-        files.push(entry.map_err(failed)?.path());
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        names.insert(name.strip_suffix(ENDING).unwrap_or(&name).to_owned());
     }
-    files.sort();
-    Ok(files)
+    Ok(names)
+}
+
+/// The file of that name, packed or plain. Where both are there, the packed one: it is what the run wrote.
+fn either(raw: &Path, name: &str) -> Option<PathBuf> {
+    let plain = raw.join(name);
+    let packed = raw.join(format!("{name}{ENDING}"));
+    [packed, plain].into_iter().find(|file| file.is_file())
+}
+
+fn read_values<T: DeserializeOwned>(raw: &Path, name: &str, warnings: &mut Vec<String>) -> Result<Vec<T>, ReadError> {
+    let mut values = Vec::new();
+    match either(raw, name) {
+        Some(file) => {
+            for_each_line(&file, warnings, |line| serde_json::from_slice(line).map(|value| values.push(value)))?;
+        }
+        None => warnings.push(format!("{} is missing", raw.join(name).display())),
+    }
+    Ok(values)
 }
 
 /// Records of one node. Their last line is the agent's own count: a file without it, or with another count, is cut.
 fn read_records(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<Record>, ReadError> {
     let mut records = Vec::new();
     let mut end = None;
-    for_each_line(file, warnings, |line| match serde_json::from_str::<Record>(line) {
+    for_each_line(file, warnings, |line| match serde_json::from_slice::<Record>(line) {
         Ok(record) => {
             records.push(record);
             Ok(())
         }
-        Err(e) => match serde_json::from_str::<RecordsEnd>(line) {
+        Err(e) => match serde_json::from_slice::<RecordsEnd>(line) {
             Ok(last) if last.record == "end" => {
                 end = Some(last);
                 Ok(())
@@ -141,59 +188,40 @@ fn read_records(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<Record>, 
         },
     })?;
     match end {
-        None => warnings.push(format!("{} is cut: its last line is missing", file.display())),
+        None => {
+            warnings.push(format!("{} is not whole: its last line, the agent's own count, is missing", file.display()))
+        }
         Some(end) if end.records != records.len() as u64 => {
-            warnings.push(format!("{} is cut: {} records of {} are there", file.display(), records.len(), end.records));
+            warnings.push(format!(
+                "{} is not whole: {} records of {} are there",
+                file.display(),
+                records.len(),
+                end.records
+            ));
         }
         Some(_) => {}
     }
     Ok(records)
 }
 
-fn read_ndjson<T: DeserializeOwned>(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<T>, ReadError> {
-    if !file.exists() {
-        warnings.push(format!("{} is missing", file.display()));
-        return Ok(Vec::new());
-    }
-    let mut values = Vec::new();
-    for_each_line(file, warnings, |line| serde_json::from_str(line).map(|value| values.push(value)))?;
-    Ok(values)
-}
-
-/// Calls `take` for each line. Lines that it refuses are counted; a cut last line is called that.
-fn for_each_line(
-    file: &Path,
-    warnings: &mut Vec<String>,
-    mut take: impl FnMut(&str) -> Result<(), serde_json::Error>,
-) -> Result<(), ReadError> {
-    let failed = |source| ReadError::Io { file: file.to_owned(), source };
-    let mut reader = BufReader::with_capacity(256 * 1024, fs::File::open(file).map_err(failed)?);
-    let mut line = String::new();
-    let mut number = 0_u64;
-    let mut refused: Option<(u64, u64, String)> = None;
-    loop {
-        line.clear();
-        if reader.read_line(&mut line).map_err(failed)? == 0 {
-            break;
-        }
-        number += 1;
-        if line.trim().is_empty() {
-            continue;
-        }
-        if let Err(e) = take(&line) {
-            if !line.ends_with('\n') && e.is_eof() {
-                warnings.push(format!("{} is cut in line {number}: that line is left out", file.display()));
-                continue;
-            }
-            let first = refused.get_or_insert((0, number, e.to_string()));
-            first.0 += 1;
+/// An agent that had closed the run, and whose records are not there: somebody lost a file.
+fn tell_missing_records(run: &RawRun, warnings: &mut Vec<String>) {
+    for observer in &run.observers {
+        let counted = observer.records_end.as_ref().map_or(0, |end| end.records);
+        if counted > 0 && !run.records.iter().any(|(node, _)| *node == observer.node) {
+            warnings.push(format!(
+                "the {counted} records of node {} are missing: records-{0}.ndjson{ENDING}",
+                observer.node
+            ));
         }
     }
-    if let Some((count, first, why)) = refused {
-        warnings
-            .push(format!("{}: {count} lines are not understood, the first is line {first}: {why}", file.display()));
+    for (node, _) in &run.records {
+        if !run.observers.iter().any(|observer| observer.node == *node) {
+            warnings.push(format!(
+                "observer-{node}.json is missing or not understood: loss, cost and clock of node {node} are not known"
+            ));
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -202,36 +230,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_last_line_is_left_out_and_told() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("timeline.ndjson");
-        let entry = r#"{"at_ns":5,"subject":"watch_gap","watch":"pods","detail":"x"}"#;
-        fs::write(&file, format!("{entry}\n{}", &entry[..20])).unwrap();
-        let mut warnings = Vec::new();
-        let read: Vec<TimelineEntry> = read_ndjson(&file, &mut warnings).unwrap();
-        assert_eq!(read.len(), 1);
-        assert!(warnings[0].contains("cut in line 2"), "{warnings:?}");
-    }
-
-    #[test]
-    fn foreign_lines_are_counted_not_fatal() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("timeline.ndjson");
-        fs::write(&file, "{\"at_ns\":1}\nnonsense\n").unwrap();
-        let mut warnings = Vec::new();
-        let read: Vec<TimelineEntry> = read_ndjson(&file, &mut warnings).unwrap();
-        assert!(read.is_empty());
-        assert!(warnings[0].contains("2 lines"), "{warnings:?}");
-    }
-
-    #[test]
     fn records_without_their_last_line_are_called_cut() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("records-n.ndjson");
         fs::write(&file, "").unwrap();
         let mut warnings = Vec::new();
         read_records(&file, &mut warnings).unwrap();
-        assert!(warnings[0].contains("cut"), "{warnings:?}");
+        assert!(warnings[0].contains("not whole"), "{warnings:?}");
         fs::write(&file, "{\"record\":\"end\",\"records\":0,\"loss\":{}}\n").unwrap();
         warnings.clear();
         read_records(&file, &mut warnings).unwrap();

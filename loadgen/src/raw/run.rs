@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// `raw/run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFile {
-    /// Version of this layout.
+    /// Format of all raw files: [`super::FORMAT`].
     pub schema_version: u32,
     /// Version of the load generator.
     pub tool_version: String,
@@ -32,7 +32,7 @@ pub struct RunFile {
     pub config: RunConfig,
     /// Where it ran.
     pub environment: Environment,
-    /// Requests handed out by the schedule. Each has exactly one line in `client.ndjson`, or is counted below.
+    /// Requests handed out by the schedule. Each has exactly one line in `client.ndjson.gz`, or is counted below.
     pub sent: u64,
     /// Client records that did not fit into the channel: counted, not written.
     pub client_records_dropped: u64,

@@ -1,10 +1,12 @@
-//! Writing NDJSON: one value a line, buffered, flushed to the disk at the end.
+//! Writing NDJSON: one value a line, buffered or packed, flushed to the disk at the end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+use super::pack::{self, Packer};
 
 /// A raw file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -34,24 +36,44 @@ impl WriteError {
     }
 }
 
-/// One NDJSON file, open for writing.
+/// One NDJSON file, open for writing. A name that ends in `.gz` makes it a packed one: see [`super::pack`].
 #[derive(Debug)]
 pub struct NdjsonWriter {
     path: PathBuf,
-    out: BufWriter<File>,
+    out: Out,
     lines: u64,
+}
+
+#[derive(Debug)]
+enum Out {
+    Plain(BufWriter<File>),
+    Packed(Packer<File>),
 }
 
 impl NdjsonWriter {
     /// Creates the file, which must not exist yet: raw files of two runs must never mix.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| WriteError::new(path, e))?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::with_capacity(256 * 1024, file), lines: 0 })
+        Ok(Self::over(path, file))
+    }
+
+    fn over(path: &Path, file: File) -> Self {
+        let packed = path.to_string_lossy().ends_with(pack::ENDING);
+        let out = if packed {
+            Out::Packed(Packer::new(file))
+        } else {
+            Out::Plain(BufWriter::with_capacity(256 * 1024, file))
+        };
+        Self { path: path.to_owned(), out, lines: 0 }
     }
 
     /// Appends one value.
     pub fn write<T: Serialize>(&mut self, value: &T) -> Result<(), WriteError> {
-        serde_json::to_writer(&mut self.out, value).map_err(|e| WriteError::new(&self.path, e.into()))?;
+        let written = match &mut self.out {
+            Out::Plain(out) => serde_json::to_writer(out, value),
+            Out::Packed(out) => serde_json::to_writer(out, value),
+        };
+        written.map_err(|e| WriteError::new(&self.path, e.into()))?;
         self.write_raw(b"\n")?;
         self.lines += 1;
         Ok(())
@@ -59,7 +81,7 @@ impl NdjsonWriter {
 
     /// Appends bytes that are NDJSON already.
     pub fn write_raw(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        self.out.write_all(bytes).map_err(|e| WriteError::new(&self.path, e))
+        self.out.stream().write_all(bytes).map_err(|e| WriteError::new(&self.path, e))
     }
 
     /// Lines written with [`NdjsonWriter::write`].
@@ -67,16 +89,28 @@ impl NdjsonWriter {
         self.lines
     }
 
-    /// Hands everything to the operating system: a killed process loses nothing of it.
+    /// Hands all whole lines to the operating system: a killed process loses nothing of them.
     pub fn flush(&mut self) -> Result<(), WriteError> {
-        self.out.flush().map_err(|e| WriteError::new(&self.path, e))
+        self.out.stream().flush().map_err(|e| WriteError::new(&self.path, e))
     }
 
     /// Writes everything through to the disk.
     pub fn finish(mut self) -> Result<u64, WriteError> {
-        self.out.flush().map_err(|e| WriteError::new(&self.path, e))?;
-        self.out.get_ref().sync_all().map_err(|e| WriteError::new(&self.path, e))?;
+        let through = match &mut self.out {
+            Out::Plain(out) => out.flush().and_then(|()| out.get_ref().sync_all()),
+            Out::Packed(out) => out.finish().and_then(|()| out.get_ref().sync_all()),
+        };
+        through.map_err(|e| WriteError::new(&self.path, e))?;
         Ok(self.lines)
+    }
+}
+
+impl Out {
+    fn stream(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(out) => out,
+            Self::Packed(out) => out,
+        }
     }
 }
 
@@ -105,13 +139,15 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_named_with_its_fix() {
-        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
-            panic!("/dev/full is missing on this machine");
-        };
-        let mut writer = NdjsonWriter { path: PathBuf::from("raw/client.ndjson"), out: BufWriter::new(full), lines: 0 };
-        writer.write(&1).unwrap();
-        let text = writer.finish().unwrap_err().to_string();
-        assert!(text.contains("raw/client.ndjson") && text.contains("--out"), "{text}");
+        for name in ["raw/client.ndjson", "raw/client.ndjson.gz"] {
+            let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
+                panic!("/dev/full is missing on this machine");
+            };
+            let mut writer = NdjsonWriter::over(Path::new(name), full);
+            writer.write(&1).unwrap();
+            let text = writer.finish().unwrap_err().to_string();
+            assert!(text.contains(name) && text.contains("--out"), "{text}");
+        }
     }
 
     #[test]

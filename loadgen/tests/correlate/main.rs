@@ -6,6 +6,7 @@ mod answers;
 mod balance;
 mod causes;
 mod compare;
+mod damage;
 mod hpa;
 mod joins;
 mod lab;

@@ -1,10 +1,12 @@
 //! Open loop: every ticket is sent once, at its time, whatever the server does.
 
 use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use flate2::bufread::MultiGzDecoder;
 use loadgen::load::client::ClientSettings;
 use loadgen::load::{Counters, Load, LoadOutcome, LoadPlan, Plan, Reason, Recorder, RunId, Stop};
 use loadgen::raw::{ClientRequest, Schedule};
@@ -28,7 +30,7 @@ pub fn settings() -> ClientSettings {
 
 pub async fn run(url: &str, rate_per_s: f64, duration_s: f64, workers: u32, client: ClientSettings, stop: Stop) -> Run {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("client.ndjson");
+    let file = dir.path().join("client.ndjson.gz");
     let recorder = Recorder::create(&file, stop.clone()).unwrap();
     let run_id = RunId::random();
     let schedule = Plan::new(&Schedule::Constant { rate_per_s, duration_s }).unwrap();
@@ -45,8 +47,8 @@ pub async fn run(url: &str, rate_per_s: f64, duration_s: f64, workers: u32, clie
     assert!(recorded.error.is_none(), "{:?}", recorded.error);
     assert_eq!(recorded.dropped, 0);
     assert_eq!(recorded.written, outcome.sent, "one line for each request sent");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let requests = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = BufReader::new(MultiGzDecoder::new(BufReader::new(std::fs::File::open(&file).unwrap()))).lines();
+    let requests = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
     Run { outcome, requests, id: run_id }
 }
 

@@ -17,7 +17,10 @@ use super::{
     judge::Request,
     node::{Network, PodProcess, at},
 };
-use crate::lab::{Lab, NAMESPACE};
+use crate::{
+    lab::{Lab, NAMESPACE},
+    ndjson,
+};
 
 /// The bench's own form of the lab.
 pub const OVERLAY: &str = "overlays/truth";
@@ -231,7 +234,7 @@ impl Drop for Run {
 pub struct Finished {
     /// `report.json`.
     pub report: Value,
-    /// The requests of `client.ndjson`, each with the report's cause.
+    /// The requests of `client.ndjson.gz`, each with the report's cause.
     pub requests: Vec<Request>,
 }
 
@@ -248,10 +251,8 @@ impl Finished {
             let twice = causes.insert(trace, cause);
             ensure!(twice.is_none(), "the report has request {trace} twice");
         }
-        let text = fs::read_to_string(folder.join("raw/client.ndjson")).context("no client.ndjson")?;
         let mut requests = Vec::new();
-        for line in text.lines() {
-            let line: Value = serde_json::from_str(line)?;
+        for line in ndjson::values(&folder.join("raw/client.ndjson.gz"))? {
             let trace_id = line["trace_id"].as_str().context("a request has no trace id")?;
             let good = line["status"].as_u64().is_some_and(|status| (200..400).contains(&status));
             requests.push(Request {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use verbs::ndjson;
 
 /// One run's report and raw files.
 pub struct Run {
@@ -11,9 +12,9 @@ pub struct Run {
     pub report: Value,
     /// `raw/run.json`.
     file: Value,
-    /// `raw/client.ndjson`.
+    /// `raw/client.ndjson.gz`.
     pub client: Vec<Value>,
-    /// `raw/records-*.ndjson`.
+    /// `raw/records-*.ndjson.gz`.
     pub records: Vec<Value>,
     /// What loadgen printed.
     pub summary: String,
@@ -27,13 +28,13 @@ impl Run {
         for entry in fs::read_dir(folder.join("raw"))? {
             let path = entry?.path();
             if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("records-")) {
-                records.extend(ndjson(&path)?);
+                records.extend(ndjson::values(&path)?);
             }
         }
         Ok(Self {
             report: serde_json::from_str(&text)?,
             file: serde_json::from_str(&fs::read_to_string(folder.join("raw/run.json"))?)?,
-            client: ndjson(&folder.join("raw/client.ndjson"))?,
+            client: ndjson::values(&folder.join("raw/client.ndjson.gz"))?,
             records,
             summary,
         })
@@ -106,9 +107,4 @@ impl Run {
     pub fn has_timeline(&self, kind: &str) -> bool {
         self.report["timeline"].as_array().is_some_and(|items| items.iter().any(|item| item["kind"] == kind))
     }
-}
-
-fn ndjson(path: &Path) -> Result<Vec<Value>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }

@@ -118,7 +118,7 @@ async fn close_one(opened: &Opened, run_id: &str, raw: &Path) -> (u64, Vec<Strin
 async fn fetch(opened: &Opened, run_id: &str, raw: &Path, file: &mut ObserverFile) -> Result<(), ObserverError> {
     let mut conversation = opened.agent.open().await?;
     file.run = Some(conversation.post(&format!("/v1/runs/{run_id}/close"), &()).await?);
-    let mut records = NdjsonWriter::create(&raw.join(format!("records-{}.ndjson", opened.agent.node)))?;
+    let mut records = NdjsonWriter::create(&raw.join(format!("records-{}.ndjson.gz", opened.agent.node)))?;
     let end = conversation.records(&format!("/v1/records?run={run_id}"), &mut records).await;
     records.finish()?;
     file.records_end = end?;

@@ -4,7 +4,7 @@ use reqwest::Url;
 
 use crate::experiment::{Experiment, Setup};
 use crate::load::{LoadOutcome, RunId, monotonic_ns, realtime_ns};
-use crate::raw::{EndedBy, Environment, RunConfig, RunFile};
+use crate::raw::{EndedBy, Environment, FORMAT, RunConfig, RunFile};
 
 /// The file of a run that has not begun. It stays when the process is killed: what was measured until then can still be
 /// made into a report.
@@ -18,7 +18,7 @@ pub fn begun(
 ) -> RunFile {
     let now_ns = monotonic_ns();
     RunFile {
-        schema_version: 1,
+        schema_version: FORMAT,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         experiment: experiment.name().to_owned(),
         id: run_id.to_string(),

@@ -189,7 +189,7 @@ fn read_records(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<Record>, 
     })?;
     match end {
         None => {
-            warnings.push(format!("{} is not whole: its last line, the agent's own count, is missing", file.display()))
+            warnings.push(format!("{} is not whole: its last line, the agent's own count, is missing", file.display()));
         }
         Some(end) if end.records != records.len() as u64 => {
             warnings.push(format!(

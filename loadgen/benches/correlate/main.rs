@@ -2,11 +2,9 @@
 //! `cargo bench -p loadgen --bench correlate`, or `cargo xtask bench correlate`.
 #![allow(missing_docs, clippy::unwrap_used, dead_code, unused_imports)]
 
-#[path = "files.rs"]
 mod files;
-#[path = "memory.rs"]
 mod memory;
-#[path = "../tests/correlate/synthetic/mod.rs"]
+#[path = "../../tests/correlate/synthetic/mod.rs"]
 mod synthetic;
 
 use std::time::Instant;

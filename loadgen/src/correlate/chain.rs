@@ -34,15 +34,13 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
             // The socket's own time: the entry's event is only stamped when it is read.
             later(&mut moments.last_new_connection_ns, conn.opened_ns());
         }
-        let life = ctx.cluster.pod(pod);
-        let Some(ended_ns) = conn.ended_ns() else { continue };
-        if life.ending_by(ended_ns).is_none() {
-            continue;
-        }
-        match conn.raw.outcome {
-            Outcome::Refused if conn.raw.nat.is_some() => earlier(&mut moments.listener_gone_ns, conn.opened_ns()),
-            Outcome::Unanswered => earlier(&mut moments.address_gone_ns, conn.opened_ns()),
-            _ => {}
+        let slot = match conn.raw.outcome {
+            Outcome::Refused if conn.raw.nat.is_some() => &mut moments.listener_gone_ns,
+            Outcome::Unanswered => &mut moments.address_gone_ns,
+            _ => continue,
+        };
+        if conn.ended_ns().is_some_and(|ended_ns| ctx.cluster.pod(pod).ending_by(ended_ns).is_some()) {
+            earlier(slot, conn.opened_ns());
         }
     }
     for (request, front) in ctx.join.front.iter().enumerate() {
@@ -51,24 +49,22 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
         if translation.raw.nat.source == NatSource::New {
             later(&mut moments[pod as usize].last_new_connection_ns, translation.created_ns());
         }
-        let client = ctx.client[request];
-        if ctx.cluster.pod(pod).ending_by(client.end_ns).is_none() || front.joined_by != Some(JoinedBy::Tuple) {
+        if front.joined_by != Some(JoinedBy::Tuple) {
             continue;
         }
-        match client.error.as_ref().map(|error| error.kind) {
-            Some(ClientErrorKind::ConnectRefused) => {
-                earlier(&mut moments[pod as usize].listener_gone_ns, translation.created_ns());
-            }
-            Some(ClientErrorKind::ConnectTimeout) => {
-                earlier(&mut moments[pod as usize].address_gone_ns, translation.created_ns());
-            }
-            _ => {}
+        let client = ctx.client[request];
+        let slot = match client.error.as_ref().map(|error| error.kind) {
+            Some(ClientErrorKind::ConnectRefused) => &mut moments[pod as usize].listener_gone_ns,
+            Some(ClientErrorKind::ConnectTimeout) => &mut moments[pod as usize].address_gone_ns,
+            _ => continue,
+        };
+        if ctx.cluster.pod(pod).ending_by(client.end_ns).is_some() {
+            earlier(slot, translation.created_ns());
         }
     }
     let serving = ctx.seen.exchanges.iter().filter(|exchange| matches!(exchange.hop, Hop::Pod | Hop::Front));
     for exchange in serving.filter(|exchange| exchange.request.is_some()) {
-        let pod = exchange.raw.pod.as_ref().and_then(|pod| ctx.cluster.find(pod));
-        if let (Some(pod), Some(end_ns)) = (pod, exchange.response_end_ns()) {
+        if let (Some(pod), Some(end_ns)) = (exchange.pod, exchange.response_end_ns()) {
             later(&mut moments[pod as usize].last_byte_ns, end_ns);
         }
     }

@@ -1,5 +1,7 @@
 //! sent = succeeded + failed + unaccounted.
 
+use std::collections::BTreeMap;
+
 use super::cause::in_words;
 use super::context::Context;
 use super::distribution::Distribution;
@@ -17,10 +19,12 @@ pub fn ledger(ctx: &Context<'_, '_>, failed: &[Failed]) -> Ledger {
     for failed in failed {
         *ledger.by_cause.entry(failed.failure.cause).or_insert(0) += 1;
     }
+    let mut by_status: BTreeMap<Option<u16>, u64> = BTreeMap::new();
     for client in ctx.client {
-        let status = client.status.filter(|_| client.error.is_none());
-        *ledger.by_status.entry(status.map_or_else(|| "none".to_owned(), |s| s.to_string())).or_insert(0) += 1;
+        *by_status.entry(client.status.filter(|_| client.error.is_none())).or_insert(0) += 1;
     }
+    let named = |(status, count): (Option<u16>, u64)| (status.map_or("none".to_owned(), |s| s.to_string()), count);
+    ledger.by_status = by_status.into_iter().map(named).collect();
     ledger
 }
 

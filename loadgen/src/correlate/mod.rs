@@ -34,13 +34,12 @@ mod verdict;
 mod warnings;
 mod what_if;
 
-use observer::record::{Hop, Record};
 pub use verdict::Propagation;
 
 use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
 use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
 use clock::WallClock;
-use cluster::{Cluster, Role};
+use cluster::Cluster;
 use context::Context;
 use join::{Input, Join};
 use seen::Seen;
@@ -56,8 +55,7 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
     let mut timeline: Vec<&TimelineEntry> = raw.timeline.iter().collect();
     timeline.sort_by_key(|entry| entry.at_ns);
     let mut cluster = Cluster::from_timeline(&timeline, &raw.run.config);
-    add_pods_of_records(&mut cluster, raw);
-    let seen = Seen::index(raw, &client);
+    let seen = Seen::index(raw, &client, &mut cluster);
     let clock_error_ns = raw.observers.iter().map(|file| file.clock.error_bound_ns).max();
     let join = Join::new(&Input {
         run: &raw.run,
@@ -157,41 +155,4 @@ fn in_order(client: &[ClientRequest]) -> Vec<&ClientRequest> {
     ordered.sort_by_key(|request| request.seq);
     ordered.dedup_by_key(|request| request.seq);
     ordered
-}
-
-/// Pods that the watch did not tell of, but a record does.
-fn add_pods_of_records<'a>(cluster: &mut Cluster<'a>, raw: &'a RawRun) {
-    for record in raw.records.iter().flat_map(|(_, records)| records) {
-        match record {
-            Record::Connection(conn) => {
-                let role = role_of_socket(conn.hop);
-                if let Some(pod) = &conn.pod {
-                    cluster.ensure(pod, role, role.map(|_| conn.local.ip()));
-                }
-                if let Some((pod, nat)) = conn.nat.as_ref().and_then(|nat| Some((nat.pod.as_ref()?, nat))) {
-                    let role = (conn.hop == Hop::Upstream).then_some(Role::Upstream);
-                    cluster.ensure(pod, role, Some(nat.chosen.ip()));
-                }
-            }
-            Record::Exchange(exchange) => {
-                let role = role_of_socket(exchange.hop);
-                if let Some(pod) = &exchange.pod {
-                    cluster.ensure(pod, role, role.map(|_| exchange.local.ip()));
-                }
-            }
-            Record::Translation(translation) => {
-                if let Some(pod) = &translation.nat.pod {
-                    cluster.ensure(pod, Some(Role::Gateway), Some(translation.nat.chosen.ip()));
-                }
-            }
-        }
-    }
-}
-
-fn role_of_socket(hop: Hop) -> Option<Role> {
-    match hop {
-        Hop::Front | Hop::Upstream => Some(Role::Gateway),
-        Hop::Pod => Some(Role::Upstream),
-        Hop::Other => None,
-    }
 }

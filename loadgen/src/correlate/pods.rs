@@ -12,7 +12,7 @@ use crate::report::schema::PodReport;
 struct Tally {
     requests: u64,
     failed: u64,
-    conns: HashSet<u32>,
+    connections: u64,
     resets: u64,
     retransmits: u64,
 }
@@ -20,7 +20,7 @@ struct Tally {
 /// Every pod of gateway and upstream, in order of role and name.
 pub fn pods(ctx: &Context<'_, '_>, failed: &[Failed]) -> Vec<PodReport> {
     let count = ctx.cluster.pods.len();
-    let empty = Tally { requests: 0, failed: 0, conns: HashSet::new(), resets: 0, retransmits: 0 };
+    let empty = Tally { requests: 0, failed: 0, connections: 0, resets: 0, retransmits: 0 };
     let mut tallies = vec![empty; count];
     let mut latency: Vec<Distribution> = (0..count).map(|_| Distribution::new()).collect();
     let mut service: Vec<Distribution> = (0..count).map(|_| Distribution::new()).collect();
@@ -65,12 +65,20 @@ pub fn pods(ctx: &Context<'_, '_>, failed: &[Failed]) -> Vec<PodReport> {
     reports
 }
 
-/// Connections of joined requests, at both ends.
+/// Connections of joined requests, at both ends, each once for each of its pods. One pod is the rule.
 fn count_connections(ctx: &Context<'_, '_>, tallies: &mut [Tally]) {
+    let mut first_pod: Vec<Option<PodAt>> = vec![None; ctx.seen.conns.len()];
+    let mut other_pods = HashSet::new();
     let mut count = |pod: Option<PodAt>, at: Option<u32>| {
         let (Some(pod), Some(at)) = (pod, at) else { return };
-        let tally = &mut tallies[pod as usize];
-        if tally.conns.insert(at) {
+        let new = match first_pod[at as usize] {
+            None => true,
+            Some(first) => first != pod && other_pods.insert((pod, at)),
+        };
+        first_pod[at as usize].get_or_insert(pod);
+        if new {
+            let tally = &mut tallies[pod as usize];
+            tally.connections += 1;
             let raw = ctx.seen.conns[at as usize].raw;
             tally.resets += u64::from(raw.reset_sent_ns.is_some() || raw.reset_received_ns.is_some());
             tally.retransmits += u64::from(raw.retransmits) + u64::from(raw.syn_retransmits);
@@ -106,7 +114,7 @@ fn report(
         requests: observed.then_some(tally.requests),
         succeeded: (observed || tally.requests > 0).then(|| tally.requests - tally.failed),
         failed: observed.then_some(tally.failed),
-        connections: observed.then_some(tally.conns.len() as u64),
+        connections: observed.then_some(tally.connections),
         resets: observed.then_some(tally.resets),
         retransmits: observed.then_some(tally.retransmits),
         share_ratio: (observed && role_total > 0).then(|| tally.requests as f64 / role_total as f64),

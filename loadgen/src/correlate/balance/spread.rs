@@ -1,6 +1,6 @@
 //! The choices and requests of a run, pod by pod.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use observer::record::NatSource;
@@ -58,33 +58,35 @@ impl Spread {
     pub fn of(ctx: &Context<'_, '_>) -> Self {
         let pods = steady_pods(ctx);
         let position: HashMap<PodAt, usize> = pods.iter().enumerate().map(|(at, pod)| (*pod, at)).collect();
-        // By position of the connection, which is its order in time.
-        let mut by_conn: BTreeMap<u32, (u64, usize, u32)> = BTreeMap::new();
+        let mut by_conn: Vec<(u32, usize, u32)> = Vec::new();
         let mut connections = Vec::new();
         let mut on_kept = 0;
         for attempt in &ctx.join.attempts {
             let Some(pod) = attempt.pod.and_then(|pod| position.get(&pod)) else { continue };
             on_kept += u64::from(ctx.exchange(attempt).is_some_and(|exchange| exchange.raw.reused));
             match attempt.conn {
-                Some(conn) => by_conn.entry(conn).or_insert((0, *pod, attempt.request)).0 += 1,
+                Some(conn) => by_conn.push((conn, *pod, attempt.request)),
                 None => connections.push((1, *pod)),
             }
         }
+        // By position of the connection, which is its order in time; the first attempt on it comes first.
+        by_conn.sort_by_key(|(conn, ..)| *conn);
         let mut clients: HashMap<IpAddr, u32> = HashMap::new();
         let mut list = Vec::new();
-        for (at, (requests, pod, request)) in &by_conn {
-            connections.push((*requests, *pod));
-            let conn = &ctx.seen.conns[*at as usize];
+        for of_conn in by_conn.chunk_by(|(one, ..), (next, ..)| one == next) {
+            let (at, pod, request) = of_conn[0];
+            connections.push((of_conn.len() as u64, pod));
+            let conn = &ctx.seen.conns[at as usize];
             if !chosen_in_run(ctx, conn) {
                 continue;
             }
-            let front = ctx.front_exchange(*request).map(|front| front.raw.remote.ip());
+            let front = ctx.front_exchange(request).map(|front| front.raw.remote.ip());
             let next = clients.len() as u32 + 1;
             let client = front.map_or(0, |ip| *clients.entry(ip).or_insert(next));
-            let gateway = conn.raw.pod.as_ref().and_then(|pod| ctx.cluster.find(pod)).map_or(0, |pod| pod + 1);
+            let gateway = conn.pod.map_or(0, |pod| pod + 1);
             // Thread numbers are the node's own.
             let thread = conn.raw.thread.map_or(gateway, |thread| thread ^ (u32::from(conn.node) << 24));
-            list.push(Choice { pod: *pod, choosers: [0, u32::from(conn.node), gateway, thread, client] });
+            list.push(Choice { pod, choosers: [0, u32::from(conn.node), gateway, thread, client] });
         }
         Self { choices: Choices { pods: pods.len(), list }, pods, connections, on_kept }
     }

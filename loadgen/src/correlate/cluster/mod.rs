@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use observer::record::PodRef;
+use rustc_hash::FxHashMap;
 
 use super::limits::WATCH_LAG_NS;
 
@@ -22,7 +23,7 @@ pub type PodAt = u32;
 pub struct Cluster<'a> {
     /// Every pod that the time line or a record names.
     pub pods: Vec<PodLife<'a>>,
-    by_uid: HashMap<&'a str, PodAt>,
+    by_uid: FxHashMap<&'a str, PodAt>,
     by_ip: HashMap<IpAddr, Vec<PodAt>>,
     endpoints: HashMap<&'a str, EndpointHistory>,
     /// The watch told of all pods of this namespace from then on, without a gap.
@@ -35,12 +36,7 @@ impl<'a> Cluster<'a> {
         &self.pods[at as usize]
     }
 
-    /// The pod that a record names.
-    pub fn find(&self, pod: &PodRef) -> Option<PodAt> {
-        self.by_uid.get(pod.uid.as_str()).copied()
-    }
-
-    /// Makes sure that a pod which only a record names is there, too.
+    /// The pod that a record names: one that only records name gets its place here.
     pub fn ensure(&mut self, pod: &'a PodRef, role: Option<Role>, ip: Option<IpAddr>) -> PodAt {
         let at = self.position(&pod.uid, &pod.name);
         let watched = self.watched.filter(|(namespace, _)| *namespace == pod.namespace);

@@ -1,20 +1,23 @@
 //! Client's request ↔ exchange at the gateway: by trace id, checked and completed by the translated address.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
-use observer::record::Hop;
+use observer::record::{Hop, Translation};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Conflicts, Front, Input};
 use crate::correlate::limits::CONNTRACK_LAG_NS;
+use crate::correlate::seen::Trans;
 use crate::report::schema::JoinedBy;
 
 /// Finds each request at the gateway, as far as the trace id or a known client address leads there.
 pub fn join(input: &Input<'_, '_>, conflicts: &mut Conflicts) -> Vec<Front> {
     let seen = input.seen;
-    let by_seen_tuple = Translations::new(input, |t| (t.nat.source_seen, t.nat.chosen));
-    let by_client = Translations::new(input, |t| (t.client, t.nat.dialled));
+    let by_seen_tuple = Translations::new(&seen.translations, |t: &Translation| (t.nat.source_seen, t.nat.chosen));
+    let by_client = Translations::new(&seen.translations, |t: &Translation| (t.client, t.nat.dialled));
     let conns_by_tuple = front_conns(input);
     let mut fronts = Vec::with_capacity(input.client.len());
     for (position, request) in input.client.iter().enumerate() {
@@ -69,13 +72,12 @@ pub fn join(input: &Input<'_, '_>, conflicts: &mut Conflicts) -> Vec<Front> {
 
 /// The gateway pod: the owner of the socket, else the pod that the translation chose.
 pub fn gateway_pod(input: &Input<'_, '_>, front: &Front) -> Option<u32> {
-    let socket = front.exchange.and_then(|at| input.seen.exchanges[at as usize].raw.pod.as_ref());
-    let conn = front.conn.and_then(|at| input.seen.conns[at as usize].raw.pod.as_ref());
+    let socket = front.exchange.and_then(|at| input.seen.exchanges[at as usize].pod);
+    let conn = front.conn.and_then(|at| input.seen.conns[at as usize].pod);
     let translation = front.translation.map(|at| &input.seen.translations[at as usize]);
     socket
         .or(conn)
-        .or(translation.and_then(|t| t.raw.nat.pod.as_ref()))
-        .and_then(|pod| input.cluster.find(pod))
+        .or(translation.and_then(|t| t.pod))
         .or_else(|| translation.and_then(|t| input.cluster.owner_of(t.raw.nat.chosen.ip(), t.created_ns())))
 }
 
@@ -106,24 +108,40 @@ fn front_conns(input: &Input<'_, '_>) -> HashMap<(SocketAddr, SocketAddr), Vec<u
 
 type Tuple = (SocketAddr, SocketAddr);
 
-/// Translations by one of their tuples, each list in order of time.
-struct Translations {
-    by_tuple: FxHashMap<Tuple, Vec<(u64, u32)>>,
+/// Translations by one of their tuples. Millions of lists of mostly one: kept as chains through one flat array, from the latest
+/// back to the first.
+struct Translations<'r, 'a, F> {
+    all: &'r [Trans<'a>],
+    tuple: F,
+    /// The latest one for each hash of a tuple. Two tuples of one hash share a chain.
+    latest: FxHashMap<u64, u32>,
+    /// The one before it in its chain.
+    before: Vec<Option<NonZeroU32>>,
 }
 
-impl Translations {
-    fn new(input: &Input<'_, '_>, tuple: impl Fn(&observer::record::Translation) -> Tuple) -> Self {
-        let mut by_tuple: FxHashMap<Tuple, Vec<(u64, u32)>> =
-            FxHashMap::with_capacity_and_hasher(input.seen.translations.len(), FxBuildHasher);
-        for (position, translation) in input.seen.translations.iter().enumerate() {
-            by_tuple.entry(tuple(translation.raw)).or_default().push((translation.created_ns(), position as u32));
+impl<'r, 'a, F: Fn(&Translation) -> Tuple> Translations<'r, 'a, F> {
+    fn new(all: &'r [Trans<'a>], tuple: F) -> Self {
+        let mut latest = FxHashMap::with_capacity_and_hasher(all.len(), FxBuildHasher);
+        let mut before = Vec::with_capacity(all.len());
+        for (position, translation) in all.iter().enumerate() {
+            let hash = FxBuildHasher.hash_one(tuple(translation.raw));
+            let older: Option<u32> = latest.insert(hash, position as u32);
+            // One more than the position, so that it takes four bytes.
+            before.push(older.and_then(|older| NonZeroU32::new(older + 1)));
         }
-        Self { by_tuple }
+        Self { all, tuple, latest, before }
     }
 
     /// The latest one made by then.
     fn latest(&self, tuple: &Tuple, by_ns: u64) -> Option<u32> {
-        let found = self.by_tuple.get(tuple)?;
-        found[..found.partition_point(|(created_ns, _)| *created_ns <= by_ns)].last().map(|(_, at)| *at)
+        let mut at = self.latest.get(&FxBuildHasher.hash_one(tuple)).copied();
+        while let Some(position) = at {
+            let translation = &self.all[position as usize];
+            if translation.created_ns() <= by_ns && (self.tuple)(translation.raw) == *tuple {
+                break;
+            }
+            at = self.before[position as usize].map(|older| older.get() - 1);
+        }
+        at
     }
 }

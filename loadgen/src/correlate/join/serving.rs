@@ -83,23 +83,24 @@ fn pod_of(input: &Input<'_, '_>, attempt: &Attempt, conflicts: &mut Conflicts) -
     let seen = input.seen;
     let conn = attempt.conn.map(|at| &seen.conns[at as usize]);
     let nat = conn.and_then(|conn| conn.raw.nat.as_ref());
-    let chosen = nat.and_then(|nat| nat.pod.as_ref());
+    let chosen = conn.and_then(|conn| conn.nat_pod);
     let socket = attempt
         .pod_exchange
-        .and_then(|at| seen.exchanges[at as usize].raw.pod.as_ref())
-        .or_else(|| attempt.pod_conn.and_then(|at| seen.conns[at as usize].raw.pod.as_ref()));
+        .and_then(|at| seen.exchanges[at as usize].pod)
+        .or_else(|| attempt.pod_conn.and_then(|at| seen.conns[at as usize].pod));
     if let (Some(chosen), Some(socket)) = (chosen, socket)
-        && chosen.uid != socket.uid
+        && chosen != socket
         // An old entry leads to whoever has the address by now: two pods, and no contradiction.
         && nat.is_some_and(|nat| nat.source != NatSource::Reused)
     {
         conflicts.add(|| {
             format!(
                 "request {}: translated to pod {}, but received by pod {}",
-                input.client[attempt.request as usize].seq, chosen.name, socket.name
+                input.client[attempt.request as usize].seq,
+                input.cluster.pod(chosen).name,
+                input.cluster.pod(socket).name
             )
         });
     }
-    let known = socket.or(chosen).and_then(|pod| input.cluster.find(pod));
-    known.or_else(|| input.cluster.owner_of(nat?.chosen.ip(), attempt.start_ns))
+    socket.or(chosen).or_else(|| input.cluster.owner_of(nat?.chosen.ip(), attempt.start_ns))
 }

@@ -25,9 +25,9 @@ pub fn join(input: &Input<'_, '_>, fronts: &[Front], unresolved: Vec<u32>, found
     for at in unresolved {
         let conn = &input.seen.conns[at as usize];
         let same_pod = |front: &Front| {
-            let exchange = front.exchange.map(|e| input.seen.exchanges[e as usize].raw);
-            match (exchange.and_then(|e| e.pod.as_ref()), conn.raw.pod.as_ref()) {
-                (Some(gateway), Some(dialler)) => gateway.uid == dialler.uid,
+            let exchange = front.exchange.map(|e| &input.seen.exchanges[e as usize]);
+            match (exchange.and_then(|e| e.pod), conn.pod) {
+                (Some(gateway), Some(dialler)) => gateway == dialler,
                 _ => true,
             }
         };

@@ -1,13 +1,14 @@
 //! The index over all records of a run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 
-use observer::record::{ExchangeEnd, Hop, Record, SocketCall};
-
+use observer::record::{Connection, ExchangeEnd, Hop, PodRef, Record, SocketCall};
 use rustc_hash::FxHashMap;
 
 use super::views::Offset;
 use super::{Conn, Exch, Groups, Trans};
+use crate::correlate::cluster::{Cluster, PodAt, Role};
 use crate::raw::{ClientRequest, RawRun};
 
 /// All records, on one clock, in an order that does not depend on the order of the files.
@@ -30,7 +31,9 @@ pub struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// Indexes the records of `raw`; `client` is the list that positions refer to, in order of `seq`.
-    pub fn index(raw: &'a RawRun, client: &[&ClientRequest]) -> Self {
+    /// Pods that the watch did not tell of, but a record does, are added to `cluster`. Millions of records do not fit into any
+    /// cache: they are read once, here, and what all requests need of them is kept side by side.
+    pub fn index(raw: &'a RawRun, client: &[&ClientRequest], cluster: &mut Cluster<'a>) -> Self {
         let offsets: HashMap<&str, i64> =
             raw.observers.iter().map(|file| (file.node.as_str(), file.clock.offset_ns)).collect();
         // By name, so that the order of the files plays no part.
@@ -52,19 +55,24 @@ impl<'a> Seen<'a> {
                 match record {
                     Record::Connection(raw) => {
                         let opened_ns = offset.ours(raw.opened_ns);
-                        conns.push(Conn { raw, node, hop: raw.hop, id: id_of(raw.conn), opened_ns, offset });
+                        let (pod, nat_pod) = pods_of(raw, cluster);
+                        let (hop, id) = (raw.hop, id_of(raw.conn));
+                        conns.push(Conn { raw, node, hop, id, pod, nat_pod, opened_ns, offset });
                     }
                     Record::Exchange(exchange) => exchanges.push(Exch {
                         raw: exchange,
                         node,
                         hop: exchange.hop,
                         conn_id: id_of(exchange.conn),
+                        pod: exchange.pod.as_ref().map(|pod| owner(pod, exchange.hop, exchange.local, cluster)),
                         request: exchange.trace_id.as_deref().and_then(|id| position_of(id, &raw.run.id, client)),
                         request_start_ns: offset.ours(exchange.request_start_ns),
                         offset,
                     }),
                     Record::Translation(raw) => {
-                        translations.push(Trans { raw, created_ns: offset.ours(raw.nat.created_ns) });
+                        let address = Some(raw.nat.chosen.ip());
+                        let pod = raw.nat.pod.as_ref().map(|pod| cluster.ensure(pod, Some(Role::Gateway), address));
+                        translations.push(Trans { raw, pod, created_ns: offset.ours(raw.nat.created_ns) });
                     }
                 }
             }
@@ -159,6 +167,23 @@ impl<'a> Seen<'a> {
             None => self.on_conn(id).first().map(|position| self.exchanges[*position as usize].hop),
         }
     }
+}
+
+/// The pod that owns a connection's socket, and the one that its translation chose.
+fn pods_of<'a>(conn: &'a Connection, cluster: &mut Cluster<'a>) -> (Option<PodAt>, Option<PodAt>) {
+    let pod = conn.pod.as_ref().map(|pod| owner(pod, conn.hop, conn.local, cluster));
+    let role = (conn.hop == Hop::Upstream).then_some(Role::Upstream);
+    let chosen = conn.nat.as_ref().and_then(|nat| Some((nat.pod.as_ref()?, nat.chosen.ip())));
+    (pod, chosen.map(|(pod, ip)| cluster.ensure(pod, role, Some(ip))))
+}
+
+fn owner<'a>(pod: &'a PodRef, hop: Hop, local: SocketAddr, cluster: &mut Cluster<'a>) -> PodAt {
+    let role = match hop {
+        Hop::Front | Hop::Upstream => Some(Role::Gateway),
+        Hop::Pod => Some(Role::Upstream),
+        Hop::Other => None,
+    };
+    cluster.ensure(pod, role, role.map(|_| local.ip()))
 }
 
 /// Position of the request that a trace id of this run names.

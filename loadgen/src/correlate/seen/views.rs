@@ -2,6 +2,8 @@
 
 use observer::record::{Connection, Exchange, Hop, Translation};
 
+use crate::correlate::cluster::PodAt;
+
 /// Node's clock minus ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offset(pub i64);
@@ -24,6 +26,10 @@ pub struct Conn<'a> {
     pub hop: Hop,
     /// Number of the connection, shared with its exchanges.
     pub id: u32,
+    /// Pod that owns this socket.
+    pub pod: Option<PodAt>,
+    /// Pod whose address the translation chose.
+    pub nat_pod: Option<PodAt>,
     /// On our clock, kept here because records are sorted by it.
     pub(super) opened_ns: u64,
     pub(super) offset: Offset,
@@ -72,6 +78,8 @@ pub struct Exch<'a> {
     pub hop: Hop,
     /// Number of its connection.
     pub conn_id: u32,
+    /// Pod that owns this socket.
+    pub pod: Option<PodAt>,
     /// Position of the client's request whose trace id it carries.
     pub request: Option<u32>,
     /// On our clock, kept here because records are sorted by it.
@@ -119,6 +127,8 @@ impl Exch<'_> {
 pub struct Trans<'a> {
     /// As recorded; its times are the node's.
     pub raw: &'a Translation,
+    /// Pod whose address was chosen.
+    pub pod: Option<PodAt>,
     pub(super) created_ns: u64,
 }
 

@@ -13,6 +13,7 @@ use crate::{image, lab::Lab};
 #[command(after_help = "\
 Examples:
   cargo xtask cluster up --lab step10          Kubernetes with the lab and the observer
+  cargo xtask cluster up --nodes 2             the same machine as two nodes
   cargo xtask cluster exec -- kubectl get pods -A
   cargo xtask cluster shell                    a terminal beside the node, with KUBECONFIG set
   cargo xtask cluster down                     nothing is left")]
@@ -54,7 +55,10 @@ struct UpArgs {
     /// metrics-server and the autoscaler: off, `fast` (10 s / 5 s), or as upstream has them (60 s / 15 s)
     #[arg(long, value_enum, default_value_t = MetricsArg::Off)]
     metrics: MetricsArg,
-    /// Addresses of the pods, a part of 10.244.0.0/16; with few of them (10.244.0.0/27) each is used again soon
+    /// How many nodes; each has its own network, kubelet, containerd and kube-proxy
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    nodes: u8,
+    /// Addresses of the first node's pods, a part of 10.244.0.0/16; with few of them (10.244.0.0/27) each is used again soon
     #[arg(long, value_name = "NET", default_value = "10.244.0.0/24")]
     pod_subnet: String,
     /// Leave CoreDNS out
@@ -96,6 +100,7 @@ pub fn run(args: ClusterArgs) -> Result<ExitCode> {
                     MetricsArg::Default => Metrics::Default,
                 },
                 dns: !up.no_dns,
+                nodes: up.nodes,
                 pod_subnet: up.pod_subnet.parse().with_context(|| {
                     format!("{} is no network\n  fix: write it as ADDRESS/LENGTH, e.g. 10.244.0.0/27", up.pod_subnet)
                 })?,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use podwitness_cluster::Cluster;
+use podwitness_cluster::{Cluster, Node};
 
 use crate::run::root;
 
@@ -73,8 +73,12 @@ impl<'a> Lab<'a> {
     /// a gateway that uses a source port again before is sent to the pod of an earlier experiment: real, but a failure
     /// of that experiment, not of the next.
     pub fn forget_ended(&self) -> Result<()> {
+        self.cluster.nodes().iter().try_for_each(|node| self.forget_ended_on(node))
+    }
+
+    fn forget_ended_on(&self, node: &Node) -> Result<()> {
         for state in ENDED_STATES {
-            let mut delete = self.cluster.node_command("conntrack");
+            let mut delete = self.cluster.command_on(node, "conntrack");
             let output = delete.args(["-D", "-p", "tcp", "--state", state]).output().context("cannot run conntrack")?;
             // conntrack ends with 1 when nothing matched.
             if !matches!(output.status.code(), Some(0 | 1)) {

@@ -18,7 +18,7 @@ use crate::{Error, Options, Result, Status, lifecycle, status};
 #[derive(Debug, Clone)]
 pub struct Cluster {
     layout: Layout,
-    pub(crate) node: Node,
+    pub(crate) nodes: Vec<Node>,
     pub(crate) bin_dir: PathBuf,
 }
 
@@ -50,8 +50,8 @@ impl Cluster {
     }
 
     pub(crate) fn from_journal(layout: &Layout, journal: &Journal) -> Self {
-        let node = Node { index: 0, pod_subnet: journal.options.pod_subnet };
-        Self { layout: layout.clone(), node, bin_dir: journal.bin_dir.clone() }
+        let nodes = Node::all(journal.options.nodes.max(1), journal.options.pod_subnet);
+        Self { layout: layout.clone(), nodes, bin_dir: journal.bin_dir.clone() }
     }
 
     /// What runs below `root` and how it is.
@@ -64,9 +64,14 @@ impl Cluster {
         &self.layout.root
     }
 
-    /// The node.
+    /// The first node, which the control plane runs on.
     pub fn node(&self) -> &Node {
-        &self.node
+        &self.nodes[0]
+    }
+
+    /// All nodes, the first one first.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     /// Where kubectl and the other programs are.
@@ -89,9 +94,9 @@ impl Cluster {
         self.layout.logs()
     }
 
-    /// The lab's gateway as the client reaches it: its node port.
+    /// The lab's gateway as the client reaches it: its port on the first node.
     pub fn gateway_url(&self) -> String {
-        format!("http://{}:30080", self.node.address())
+        format!("http://{}:30080", self.node().address())
     }
 
     /// A command in the client's network namespace, with KUBECONFIG and kubectl.
@@ -99,9 +104,16 @@ impl Cluster {
         self.command_in(CLIENT_NAMESPACE, &self.kubeconfig(), program.as_ref())
     }
 
-    /// A command in the node's network namespace, with KUBECONFIG and kubectl.
+    /// A command in the first node's network namespace, with KUBECONFIG and kubectl.
     pub fn node_command(&self, program: impl AsRef<OsStr>) -> Command {
-        self.command_in(&self.node.name(), &self.node_kubeconfig(), program.as_ref())
+        self.command_on(self.node(), program)
+    }
+
+    /// A command in a node's network namespace, with KUBECONFIG and kubectl.
+    pub fn command_on(&self, node: &Node, program: impl AsRef<OsStr>) -> Command {
+        // The administrator's own kubeconfig names the loopback of the first node.
+        let kubeconfig = if node.index == 0 { self.node_kubeconfig() } else { self.kubeconfig() };
+        self.command_in(&node.name(), &kubeconfig, program.as_ref())
     }
 
     fn command_in(&self, namespace: &str, kubeconfig: &Path, program: &OsStr) -> Command {
@@ -141,16 +153,21 @@ impl Cluster {
         self.kubectl(&["--namespace", namespace, "rollout", "status", &target, &timeout]).map(|_| ())
     }
 
-    /// Imports an OCI or docker archive into the node.
+    /// Imports an OCI or docker archive into every node.
     pub fn load_image(&self, archive: &Path) -> Result<()> {
-        lifecycle::import(&self.bin_dir, &self.layout.containerd_socket(&self.node), &[archive.to_owned()])
+        let sockets: Vec<PathBuf> = self.nodes.iter().map(|node| self.layout.containerd_socket(node)).collect();
+        lifecycle::import(&self.bin_dir, &sockets, &[archive.to_owned()])
     }
 
-    /// Ok when the node is Ready, else what it is.
-    pub(crate) fn node_is_ready(&self) -> Result<(), String> {
+    /// Ok when every node is Ready, else what the first other one is.
+    pub(crate) fn nodes_are_ready(&self) -> Result<(), String> {
+        self.nodes.iter().try_for_each(|node| self.is_ready(node))
+    }
+
+    fn is_ready(&self, node: &Node) -> Result<(), String> {
         let path = r#"--output=jsonpath={.status.conditions[?(@.type=="Ready")]['status','message']}"#;
         // An API server without its etcd would take a minute to say so.
-        match self.kubectl(&["get", "node", &self.node.name(), path, "--request-timeout=3s"]) {
+        match self.kubectl(&["get", "node", &node.name(), path, "--request-timeout=3s"]) {
             Ok(text) if text.starts_with("True") => Ok(()),
             Ok(text) => Err(format!("the node says: {}", text.trim())),
             Err(error) => Err(error.to_string()),

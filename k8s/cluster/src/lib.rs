@@ -1,7 +1,7 @@
-//! A real one-node Kubernetes on a Linux machine, from source, without Docker, a VM or a registry.
+//! A real Kubernetes of one or two nodes on a Linux machine, from source, without Docker, a VM or a registry.
 //!
-//! [`Cluster::up`] builds upstream's own programs once (see [`binaries`]), puts the node into a network namespace with
-//! no way out and a client beside it, and returns when the node is Ready. [`Cluster::down`] removes every trace, also
+//! [`Cluster::up`] builds upstream's own programs once (see [`binaries`]), puts each node into a network namespace
+//! with no way out and a client beside it, and returns when the nodes are Ready. [`Cluster::down`] removes every trace, also
 //! of a run that was killed half-way: each change to the machine is in the journal before it is made.
 //!
 //! This is not a distribution. It serves tests and demonstrations on one machine, as root.

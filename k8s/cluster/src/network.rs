@@ -15,18 +15,43 @@ const BRIDGE: &str = "lan";
 /// The bridge's alias names the cluster it belongs to.
 const ALIAS: &str = "podwitness:";
 
-/// Makes both namespaces and what joins them.
-pub(crate) fn create(node: &Node, root: &Path) -> Result<()> {
-    let name = node.name();
+/// Makes the client's namespace, one for each node, and what joins them.
+pub(crate) fn create(nodes: &[Node], root: &Path) -> Result<()> {
+    create_client(root)?;
+    for node in nodes {
+        create_node(node)?;
+        for other in nodes.iter().filter(|other| other.index != node.index) {
+            // Pods of different nodes reach each other without translation.
+            let (subnet, address) = (other.pod_subnet.trunc().to_string(), other.address().to_string());
+            ip_in(&node.name(), &["route", "add", &subnet, "via", &address])?;
+        }
+    }
+    Ok(())
+}
+
+fn on_lan(address: Ipv4Addr) -> String {
+    format!("{address}/{LAN_PREFIX}")
+}
+
+fn create_client(root: &Path) -> Result<()> {
     run(&mut system("ip", &["netns", "add", CLIENT_NAMESPACE]))?;
-    run(&mut system("ip", &["netns", "add", &name]))?;
-    let address = |address: Ipv4Addr| format!("{address}/{LAN_PREFIX}");
     let alias = format!("{ALIAS}{}", root.display());
     in_client(&["link", "set", "lo", "up"])?;
     in_client(&["link", "add", BRIDGE, "type", "bridge"])?;
     in_client(&["link", "set", BRIDGE, "alias", &alias])?;
-    in_client(&["addr", "add", &address(CLIENT_ADDRESS), "dev", BRIDGE])?;
+    in_client(&["addr", "add", &on_lan(CLIENT_ADDRESS), "dev", BRIDGE])?;
     in_client(&["link", "set", BRIDGE, "up"])?;
+    within(&namespace_path(CLIENT_NAMESPACE), || {
+        sysctl::set("net/bridge/bridge-nf-call-iptables", "0")?;
+        // A load of more than 470 new connections per second uses up all source ports within the minute that each one
+        // rests after its connection; like this a port rests for a second.
+        sysctl::set("net/ipv4/tcp_tw_reuse", "1")
+    })
+}
+
+fn create_node(node: &Node) -> Result<()> {
+    let name = node.name();
+    run(&mut system("ip", &["netns", "add", &name]))?;
     let (near, far) = (node.link(), node.client_link());
     // Both ends are born where they belong, so that the machine's own namespace never sees them.
     let pair = ["link", "add", &near, "netns", &name, "type", "veth", "peer", "name", &far, "netns", CLIENT_NAMESPACE];
@@ -34,7 +59,7 @@ pub(crate) fn create(node: &Node, root: &Path) -> Result<()> {
     in_client(&["link", "set", &far, "master", BRIDGE, "up"])?;
     let in_node = |arguments: &[&str]| ip_in(&name, arguments);
     in_node(&["link", "set", "lo", "up"])?;
-    in_node(&["addr", "add", &address(node.address()), "dev", &near])?;
+    in_node(&["addr", "add", &on_lan(node.address()), "dev", &near])?;
     in_node(&["link", "set", &near, "up"])?;
     // The client does not forward: this is a route to nowhere, which Kubernetes wants to have.
     in_node(&["route", "add", "default", "via", &CLIENT_ADDRESS.to_string()])?;
@@ -42,12 +67,6 @@ pub(crate) fn create(node: &Node, root: &Path) -> Result<()> {
         sysctl::set("net/ipv4/ip_forward", "1")?;
         // Pods on the node's bridge reach Services through the node's rules only with this.
         sysctl::set("net/bridge/bridge-nf-call-iptables", "1")
-    })?;
-    within(&namespace_path(CLIENT_NAMESPACE), || {
-        sysctl::set("net/bridge/bridge-nf-call-iptables", "0")?;
-        // A load of more than 470 new connections per second uses up all source ports within the minute that each one
-        // rests after its connection; like this a port rests for a second.
-        sysctl::set("net/ipv4/tcp_tw_reuse", "1")
     })
 }
 
@@ -61,7 +80,11 @@ pub(crate) fn remove(nodes: &[Node]) -> Result<()> {
 }
 
 /// Whether everything [`create`] makes is there.
-pub(crate) fn is_complete(node: &Node) -> bool {
+pub(crate) fn is_complete(nodes: &[Node]) -> bool {
+    nodes.iter().all(is_joined)
+}
+
+fn is_joined(node: &Node) -> bool {
     let has = |namespace: &str, link: &str| ip_in(namespace, &["-br", "addr", "show", "dev", link]).unwrap_or_default();
     has(&node.name(), &node.link()).contains(&node.address().to_string())
         && has(CLIENT_NAMESPACE, BRIDGE).contains(&CLIENT_ADDRESS.to_string())

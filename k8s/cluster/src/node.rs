@@ -1,4 +1,5 @@
-//! What belongs to one node. There is one today; nothing outside this file says so.
+//! What belongs to one node. Nodes are network namespaces with a kubelet, a containerd and a kube-proxy each; they share
+//! one kernel, and nothing else that has a name of its own here.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ pub(crate) const LAN_PREFIX: u8 = 24;
 /// for pods by their cgroups take `pod…` for one.
 pub(crate) const CGROUP: &str = "pw-cluster";
 
+/// A cluster has at most this many nodes.
+pub(crate) const MOST_NODES: u8 = 2;
+
 /// One node: its names, addresses and places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -25,6 +29,22 @@ pub struct Node {
 }
 
 impl Node {
+    /// The nodes of a cluster, the first one first. Each has a subnet of `pod_subnet`'s size: the first node that one, the
+    /// second its neighbour, so that both are parts of the same larger one and have no address in common.
+    pub(crate) fn all(count: u8, pod_subnet: Ipv4Net) -> Vec<Self> {
+        let (first, length) = (u32::from(pod_subnet.network()), pod_subnet.prefix_len());
+        // Only the last bit of the prefix differs.
+        let of = |index: u8| first ^ u32::from(index) << (32 - u32::from(length));
+        let subnet = |index| Ipv4Net::new_assert(of(index).into(), length);
+        let node = |index| Self { index, pod_subnet: if index == 0 { pod_subnet } else { subnet(index) } };
+        (0..count).map(node).collect()
+    }
+
+    /// Every node that a cluster can have, whatever a journal says.
+    pub(crate) fn possible(pod_subnet: Ipv4Net) -> Vec<Self> {
+        Self::all(MOST_NODES, pod_subnet)
+    }
+
     /// The node's name in Kubernetes, and of its network namespace.
     pub fn name(&self) -> String {
         format!("pw-node{}", self.index)
@@ -64,4 +84,23 @@ impl Node {
 /// Where a named network namespace is mounted.
 pub(crate) fn namespace_path(name: &str) -> PathBuf {
     Path::new("/run/netns").join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_pods_of_two_nodes_have_no_address_in_common() {
+        let all: Ipv4Net = crate::options::CLUSTER_CIDR.parse().unwrap();
+        for subnet in ["10.244.0.0/24", "10.244.255.0/24", "10.244.0.16/28", "10.244.128.0/17", "10.244.3.7/29"] {
+            let nodes = Node::all(2, subnet.parse().unwrap());
+            let (one, two) = (nodes[0].pod_subnet, nodes[1].pod_subnet);
+            assert_eq!(one.to_string(), subnet, "the first node has what was asked for");
+            assert!(!one.contains(&two.network()) && !two.contains(&one.network()), "{one} and {two}");
+            assert!(all.contains(&two) && one.prefix_len() == two.prefix_len(), "{two}");
+        }
+        assert_eq!(Node::all(2, "10.244.0.0/24".parse().unwrap())[1].pod_subnet.to_string(), "10.244.1.0/24");
+    }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use crate::node::MOST_NODES;
 use crate::{Error, Result};
 
 /// Where a cluster keeps its state unless told otherwise.
@@ -73,12 +74,20 @@ pub struct Options {
     pub dns: bool,
     /// metrics-server for `kubectl top` and autoscaling.
     pub metrics: Metrics,
-    /// Addresses of this node's pods, within 10.244.0.0/16; a small one forces addresses to be used again soon.
+    /// How many nodes: 1 or 2. Both are on this machine and share its kernel.
+    #[serde(default = "one")]
+    pub nodes: u8,
+    /// Addresses of the first node's pods, within 10.244.0.0/16; a small one forces addresses to be used again soon. A
+    /// second node has the neighbouring ones.
     pub pod_subnet: Ipv4Net,
     /// Where the built programs are; `None` builds them into the user's cache.
     pub bin_dir: Option<PathBuf>,
     /// Print no steps to stderr.
     pub quiet: bool,
+}
+
+fn one() -> u8 {
+    1
 }
 
 impl Default for Options {
@@ -89,6 +98,7 @@ impl Default for Options {
             proxy_mode: ProxyMode::default(),
             dns: true,
             metrics: Metrics::default(),
+            nodes: one(),
             pod_subnet: Ipv4Net::new_assert(Ipv4Addr::new(10, 244, 0, 0), 24),
             bin_dir: None,
             quiet: false,
@@ -106,6 +116,9 @@ impl Options {
         if self.root.as_os_str().len() > LONGEST_ROOT {
             let problem = format!("{} is longer than {LONGEST_ROOT} characters", self.root.display());
             return refuse("root", format!("{problem}, too long for the sockets below it"));
+        }
+        if !(1..=MOST_NODES).contains(&self.nodes) {
+            return refuse("nodes", format!("{} is not from 1 to {MOST_NODES}", self.nodes));
         }
         let all_pods = Ipv4Net::new_assert(Ipv4Addr::new(10, 244, 0, 0), 16);
         if !all_pods.contains(&self.pod_subnet) || !(17..=29).contains(&self.pod_subnet.prefix_len()) {
@@ -129,6 +142,7 @@ impl Options {
         compare("proxy_mode", self.proxy_mode.as_str().into(), running.proxy_mode.as_str().into());
         compare("dns", self.dns.to_string(), running.dns.to_string());
         compare("metrics", format!("{:?}", self.metrics), format!("{:?}", running.metrics));
+        compare("nodes", self.nodes.to_string(), running.nodes.to_string());
         compare("pod_subnet", self.pod_subnet.to_string(), running.pod_subnet.to_string());
         (!differences.is_empty()).then(|| differences.join(", "))
     }

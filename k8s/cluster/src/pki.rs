@@ -10,6 +10,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
+use crate::daemons::node::proxy_user;
 use crate::error::Doing;
 use crate::layout::Layout;
 use crate::node::Node;
@@ -36,21 +37,19 @@ const USERS: [(&str, &str, Option<&str>); 6] = [
 ];
 
 /// Writes every certificate, key and kubeconfig of a cluster.
-pub(crate) fn write_all(layout: &Layout, node: &Node) -> Result<()> {
+pub(crate) fn write_all(layout: &Layout, nodes: &[Node]) -> Result<()> {
     let pki = layout.pki();
     let cluster = authority("kubernetes")?;
     let front = authority("front-proxy")?;
     write(&pki, "ca", &Pair { certificate: cluster.pem(), key: cluster.key().serialize_pem() })?;
     write(&pki, "front-proxy-ca", &Pair { certificate: front.pem(), key: front.key().serialize_pem() })?;
 
-    let address = node.address().to_string();
+    let address = nodes[0].address().to_string();
     let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
     let api = names.into_iter().chain(["localhost", "127.0.0.1", API_SERVICE_ADDRESS, &address]);
     write(&pki, "apiserver", &server(&cluster, "kube-apiserver", api)?)?;
     write(&pki, "kubelet-client", &client(&cluster, "kube-apiserver-kubelet-client", Some("system:masters"))?)?;
     write(&pki, "front-proxy-client", &client(&front, "front-proxy-client", None)?)?;
-    let name = node.name();
-    write(&pki, &format!("{name}-serving"), &server(&cluster, &name, [&name, address.as_str(), "127.0.0.1"])?)?;
     let metrics = ["metrics-server.kube-system.svc", "localhost", "127.0.0.1", &address];
     write(&pki, "metrics-server", &server(&cluster, "metrics-server", metrics)?)?;
 
@@ -59,19 +58,32 @@ pub(crate) fn write_all(layout: &Layout, node: &Node) -> Result<()> {
     write_secret(&pki.join("service-accounts.pub"), &accounts.public_key_pem())?;
 
     let local = "https://127.0.0.1:6443";
+    let remote = format!("https://{address}:6443");
     for (file, user, organization) in USERS {
         let pair = client(&cluster, user, organization)?;
         kubeconfig::write(&layout.kubeconfig(file), local, user, &cluster.pem(), &pair)?;
         if file == "admin" {
             // The same user, as seen from the client's side of the link.
-            let server = format!("https://{address}:6443");
-            kubeconfig::write(&layout.kubeconfig("client"), &server, user, &cluster.pem(), &pair)?;
+            kubeconfig::write(&layout.kubeconfig("client"), &remote, user, &cluster.pem(), &pair)?;
+        }
+        if file == "proxy" {
+            // The same user, as seen from the other nodes.
+            for node in nodes.iter().skip(1) {
+                kubeconfig::write(&layout.kubeconfig(&proxy_user(node)), &remote, user, &cluster.pem(), &pair)?;
+            }
         }
     }
+    nodes.iter().try_for_each(|node| write_node(layout, node, &cluster, &remote))
+}
+
+/// What a kubelet shows to those who ask it, and what it shows to the API server at `server_url`.
+fn write_node(layout: &Layout, node: &Node, cluster: &Authority, server_url: &str) -> Result<()> {
+    let (name, address) = (node.name(), node.address().to_string());
+    let serving = server(cluster, &name, [name.as_str(), &address, "127.0.0.1"])?;
+    write(&layout.pki(), &format!("{name}-serving"), &serving)?;
     let user = format!("system:node:{name}");
-    let pair = client(&cluster, &user, Some("system:nodes"))?;
-    let server = format!("https://{address}:6443");
-    kubeconfig::write(&layout.kubeconfig(&name), &server, &user, &cluster.pem(), &pair)
+    let pair = client(cluster, &user, Some("system:nodes"))?;
+    kubeconfig::write(&layout.kubeconfig(&name), server_url, &user, &cluster.pem(), &pair)
 }
 
 fn authority(name: &str) -> Result<Authority> {

@@ -27,7 +27,7 @@ pub struct DaemonStatus {
 /// The state of a cluster.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
-    /// Every daemon runs and the node is Ready.
+    /// Every daemon runs and every node is Ready.
     pub up: bool,
     /// The state directory.
     pub root: PathBuf,
@@ -35,11 +35,13 @@ pub struct Status {
     pub kubernetes_version: Option<String>,
     /// How Services are implemented.
     pub proxy_mode: Option<ProxyMode>,
+    /// How many nodes it has.
+    pub nodes: Option<usize>,
     /// Whether there is DNS.
     pub dns: Option<bool>,
     /// Whether pods are measured.
     pub metrics: Option<Metrics>,
-    /// Whether the API server says that the node is Ready; not known when it does not answer.
+    /// Whether the API server says that every node is Ready; not known when it does not answer.
     pub node_ready: Option<bool>,
     /// Why it is not up, if it is not.
     pub problem: Option<String>,
@@ -58,6 +60,7 @@ pub(crate) fn read(root: &Path) -> Result<Status> {
         root: root.to_owned(),
         kubernetes_version: None,
         proxy_mode: None,
+        nodes: None,
         dns: None,
         metrics: None,
         node_ready: None,
@@ -78,6 +81,7 @@ pub(crate) fn read(root: &Path) -> Result<Status> {
 fn describe(status: &mut Status, layout: &Layout, journal: &Journal) {
     status.kubernetes_version = Some(journal.kubernetes_version.clone());
     status.proxy_mode = Some(journal.options.proxy_mode);
+    status.nodes = Some(usize::from(journal.options.nodes));
     status.dns = Some(journal.options.dns);
     status.metrics = Some(journal.options.metrics);
     status.daemons = journal
@@ -99,7 +103,7 @@ fn describe(status: &mut Status, layout: &Layout, journal: &Journal) {
     }
     let cluster = Cluster::from_journal(layout, journal);
     if status.daemons.iter().any(|daemon| daemon.name == "kube-apiserver" && daemon.alive) {
-        match cluster.node_is_ready() {
+        match cluster.nodes_are_ready() {
             Ok(()) => status.node_ready = Some(true),
             Err(problem) => {
                 status.node_ready = problem.starts_with("the node says").then_some(false);
@@ -115,7 +119,11 @@ impl fmt::Display for Status {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let root = self.root.display();
         match (&self.kubernetes_version, self.up) {
-            (Some(version), true) => writeln!(out, "up: Kubernetes {version}, node Ready ({root})")?,
+            (Some(version), true) => {
+                let nodes =
+                    self.nodes.filter(|nodes| *nodes > 1).map_or("node".into(), |nodes| format!("{nodes} nodes"));
+                writeln!(out, "up: Kubernetes {version}, {nodes} Ready ({root})")?;
+            }
             (Some(_), false) => {
                 let problem = self.problem.as_deref().unwrap_or("it does not answer");
                 writeln!(out, "not up: {problem} ({root})\n  fix: `cluster up` repairs it, `cluster down` removes it")?;

@@ -51,10 +51,14 @@ fn ask_gateway(cluster: &Cluster) -> String {
 fn serve(cluster: &Cluster) {
     let script = "mkdir /tmp/www; echo served > /tmp/www/index.html; exec /bin/busybox httpd -f -p 8080 -h /tmp/www";
     run_pod(cluster, "web", script);
+    expose(cluster);
+    eventually("the node port to answer", || ask_gateway(cluster).ends_with("served\n"));
+}
+
+fn expose(cluster: &Cluster) {
     let service = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: NodePort, \
                    selector: {run: web}, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}}";
     cluster.apply(service).unwrap();
-    eventually("the node port to answer", || ask_gateway(cluster).ends_with("served\n"));
 }
 
 #[test]
@@ -191,6 +195,58 @@ fn nftables_and_metrics_and_a_small_pod_subnet() {
     eventually("the first measurement", || cluster.kubectl(&["top", "pod", "web", "--no-headers"]).is_ok());
     cluster.down().unwrap();
     before.assert_unchanged("after `down`");
+}
+
+#[test]
+fn two_nodes_reach_each_other_are_repaired_and_go_without_a_trace() {
+    let Some(_turn) = turn("two_nodes_reach_each_other_are_repaired_and_go_without_a_trace") else { return };
+    let (place, before) = (Place::new(), Machine::look());
+    let options = Options { nodes: 2, ..place.options() };
+    let cluster = ClusterGuard::up(&options).unwrap();
+    let status = Cluster::status(&options.root).unwrap();
+    assert!(status.up && status.nodes == Some(2) && status.to_string().contains("2 nodes Ready"), "{status}");
+
+    let pod = |name: &str, index: usize, script: &str| {
+        let node = cluster.nodes()[index].name();
+        let on = format!("--overrides={{\"spec\":{{\"nodeName\":\"{node}\"}}}}");
+        let image = format!("--image={SHELL_IMAGE}");
+        let run = ["run", name, &image, "--image-pull-policy=Never", &on, "--command", "--", "sh", "-c", script];
+        cluster.kubectl(&run).unwrap();
+        cluster.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{name}"), "--timeout=60s"]).unwrap();
+        let address = cluster.kubectl(&["get", "pod", name, "--output=jsonpath={.status.podIP}"]).unwrap();
+        assert!(
+            cluster.nodes()[index].pod_subnet.contains(&address.parse::<std::net::Ipv4Addr>().unwrap()),
+            "{address}"
+        );
+    };
+    let script = "mkdir /tmp/www; echo served > /tmp/www/index.html; exec /bin/busybox httpd -f -p 8080 -h /tmp/www";
+    pod("web", 1, script);
+    pod("asker", 0, "exec sleep 1000");
+    expose(&cluster);
+    // The client dials the first node, which leads to a pod on the second; and a pod asks by name.
+    eventually("the node port to answer", || ask_gateway(&cluster).ends_with("served\n"));
+    let ask = ["exec", "asker", "--", "wget", "-q", "-T", "2", "-O", "-", "http://web.default.svc.cluster.local/"];
+    eventually("the pod to be asked by name", || cluster.kubectl(&ask).is_ok_and(|answer| answer == "served\n"));
+
+    let processes = cluster_processes();
+    Cluster::up(&options).unwrap();
+    assert_eq!(cluster_processes(), processes, "`up` of what is up starts something");
+    assert!(matches!(Cluster::up(&place.options()), Err(Error::OtherOptions { .. })));
+    for daemon in status.daemons.iter().filter(|daemon| daemon.name.contains("pw-node1")) {
+        let process = ProcessId::of(daemon.pid).unwrap();
+        process.kill();
+        eventually("it to be dead", || !process.is_alive());
+        assert!(!Cluster::status(&options.root).unwrap().up, "without {}", daemon.name);
+        Cluster::up(&options).unwrap();
+    }
+    eventually("the pod to serve again", || ask_gateway(&cluster).ends_with("served\n"));
+
+    kill_everything(&options.root);
+    cluster.down().unwrap();
+    before.assert_unchanged("after `down` of two nodes that were killed");
+    start_and_kill(&options, Duration::from_millis(2000));
+    Cluster::down(&options.root, true).unwrap();
+    before.assert_unchanged("after an `up` of two nodes that was killed");
 }
 
 #[test]

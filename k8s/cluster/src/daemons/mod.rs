@@ -26,6 +26,7 @@ pub(crate) struct Daemon {
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) layout: &'a Layout,
+    /// The node whose daemons these are; those of the whole cluster are the first one's.
     pub(crate) node: &'a Node,
     pub(crate) options: &'a Options,
     pub(crate) bin_dir: &'a Path,

@@ -6,6 +6,7 @@ use super::{Context, Daemon};
 use crate::Result;
 use crate::command::find_program;
 use crate::error::Doing;
+use crate::node::Node;
 use crate::options::{CLUSTER_CIDR, DNS_ADDRESS, PAUSE_IMAGE};
 use crate::pki::write_secret;
 use crate::template::template;
@@ -45,12 +46,17 @@ pub(crate) fn write_configuration(context: &Context<'_>) -> Result<()> {
         ("PROXY_MODE", &options.proxy_mode.as_str()),
         ("CLUSTER_CIDR", &CLUSTER_CIDR),
         ("NODE", &name),
-        ("KUBECONFIG", &layout.kubeconfig("proxy").display()),
+        ("KUBECONFIG", &layout.kubeconfig(&proxy_user(node)).display()),
     ])?;
     write_secret(&layout.kube_proxy_config(node), &proxy)?;
     // Pods that ask for the node's DNS get the cluster's: there is no other.
     let resolv = dir.join("resolv.conf");
     fs::write(&resolv, format!("nameserver {DNS_ADDRESS}\n")).doing(|| format!("writing {}", resolv.display()))
+}
+
+/// The file name of a kube-proxy's kubeconfig: the first node's asks the API server over the loopback.
+pub(crate) fn proxy_user(node: &Node) -> String {
+    if node.index == 0 { "proxy".into() } else { format!("proxy-{}", node.name()) }
 }
 
 pub(crate) fn containerd(context: &Context<'_>) -> Daemon {

@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::command::tail_of;
 use crate::daemons::{Context, Daemon, Place, addons, control_plane, node as node_daemons};
 use crate::journal::Journal;
-use crate::node::namespace_path;
+use crate::node::{Node, namespace_path};
 use crate::options::{Metrics, PAUSE_IMAGE};
 use crate::steps::Steps;
 use crate::{Error, Result, network, objects, probe};
@@ -18,28 +18,33 @@ use crate::{Error, Result, network, objects, probe};
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) struct BringUp<'a> {
+    /// The first node's.
     pub(super) context: Context<'a>,
     pub(super) journal: &'a mut Journal,
-    pub(super) place: Place,
+    /// Where each node's daemons run, by index.
+    pub(super) places: Vec<Place>,
     pub(super) cluster: &'a Cluster,
     pub(super) steps: &'a Steps,
 }
 
-impl BringUp<'_> {
+impl<'a> BringUp<'a> {
     pub(super) fn run(mut self) -> Result<()> {
         let context = self.context;
         if self.start(&control_plane::etcd(&context))? {
             // An API server that has lost its etcd waits ever longer before it looks again; a new one looks at once.
             self.end("kube-apiserver")?;
         }
-        self.start(&node_daemons::containerd(&context))?;
+        self.start_on_each(node_daemons::containerd)?;
         self.wait_for("etcd", || probe::accepts(local(control_plane::ETCD_PORT)))?;
         self.start(&control_plane::api_server(&context))?;
-        images::wait_for_containerd(&context, self.steps, || self.check())?;
-        let socket = context.layout.containerd_socket(context.node);
-        images::import(context.bin_dir, &socket, &context.options.images)?;
+        let mut sockets = Vec::new();
+        for context in self.contexts() {
+            images::wait_for_containerd(&context, self.steps, || self.check())?;
+            sockets.push(context.layout.containerd_socket(context.node));
+        }
+        images::import(context.bin_dir, &sockets, &context.options.images)?;
         self.steps.say(format!("containerd runs, {} images imported", context.options.images.len()));
-        if !images::has(context.bin_dir, &socket, PAUSE_IMAGE)? {
+        if !images::has(context.bin_dir, &sockets[0], PAUSE_IMAGE)? {
             self.steps.say(format!("warning: no image is called {PAUSE_IMAGE}; pods start only after it is loaded"));
         }
 
@@ -51,18 +56,23 @@ impl BringUp<'_> {
         self.steps.say("API server ready");
         self.start(&control_plane::controller_manager(&context))?;
         self.start(&control_plane::scheduler(&context))?;
-        self.start(&node_daemons::kubelet(&context))?;
+        self.start_on_each(node_daemons::kubelet)?;
         self.cluster.apply(&objects::render(&context)?)?;
-        self.start(&node_daemons::kube_proxy(&context))?;
+        self.start_on_each(node_daemons::kube_proxy)?;
         if context.options.dns {
             self.start(&addons::coredns(&context))?;
         }
         if context.options.metrics != Metrics::None {
             self.start(&addons::metrics_server(&context))?;
         }
-        self.wait_for("the kubelet", || probe::answers_ok(local(node_daemons::KUBELET_HEALTH_PORT), "/healthz"))?;
-        self.wait_until("the node to be Ready", Cluster::node_is_ready)?;
-        self.steps.say(format!("node {} is Ready", context.node.name()));
+        for node in &self.cluster.nodes {
+            let healthy = || probe::answers_ok(local(node_daemons::KUBELET_HEALTH_PORT), "/healthz");
+            self.wait_on(node, "the kubelet", healthy)?;
+        }
+        self.wait_until("the node to be Ready", Cluster::nodes_are_ready)?;
+        for node in &self.cluster.nodes {
+            self.steps.say(format!("node {} is Ready", node.name()));
+        }
         if context.options.dns {
             self.wait_for("CoreDNS", || probe::answers_ok(local(addons::COREDNS_READY_PORT), "/ready"))?;
             self.steps.say("CoreDNS ready");
@@ -74,14 +84,29 @@ impl BringUp<'_> {
         })
     }
 
-    /// Starts a daemon unless it runs already; whether it had to.
+    /// One for each node.
+    fn contexts(&self) -> Vec<Context<'a>> {
+        self.cluster.nodes.iter().map(|node| Context { node, ..self.context }).collect()
+    }
+
+    /// Starts a daemon that every node has.
+    fn start_on_each(&mut self, daemon: impl Fn(&Context<'_>) -> Daemon) -> Result<()> {
+        self.contexts().iter().try_for_each(|context| self.start_at(context.node.index, &daemon(context)).map(drop))
+    }
+
+    /// Starts a daemon of the whole cluster, which the first node runs.
     fn start(&mut self, daemon: &Daemon) -> Result<bool> {
+        self.start_at(0, daemon)
+    }
+
+    /// Starts a daemon unless it runs already; whether it had to.
+    fn start_at(&mut self, index: u8, daemon: &Daemon) -> Result<bool> {
         self.steps.check()?;
         if self.journal.daemons.get(&daemon.name).is_some_and(|process| process.is_alive()) {
             return Ok(false);
         }
         let layout = self.context.layout;
-        let process = self.place.start(daemon, &layout.root, &layout.log(&daemon.name))?;
+        let process = self.places[usize::from(index)].start(daemon, &layout.root, &layout.log(&daemon.name))?;
         // A crash before this line leaves a process that the cgroup names as ours.
         self.journal.daemons.insert(daemon.name.clone(), process);
         self.journal.save(layout)?;
@@ -106,9 +131,14 @@ impl BringUp<'_> {
         Err(Error::DaemonEnded { name: name.clone(), log, tail })
     }
 
-    /// Waits for a probe within the node's network namespace.
+    /// Waits for a probe within the first node's network namespace.
     fn wait_for(&self, what: &str, probe: impl Fn() -> bool + Sync) -> Result<()> {
-        let namespace = namespace_path(&self.context.node.name());
+        self.wait_on(self.context.node, what, probe)
+    }
+
+    /// Waits for a probe within a node's network namespace.
+    fn wait_on(&self, node: &Node, what: &str, probe: impl Fn() -> bool + Sync) -> Result<()> {
+        let namespace = namespace_path(&node.name());
         self.steps.wait(what, PATIENCE, || {
             self.check()?;
             let answers = network::within(&namespace, || Ok(probe()))?;

@@ -19,8 +19,18 @@ pub(super) fn wait_for_containerd(context: &Context<'_>, steps: &Steps, alive: i
     })
 }
 
-/// Imports archives; one that is there already costs only its reading.
-pub(crate) fn import(bin_dir: &Path, socket: &Path, archives: &[PathBuf]) -> Result<()> {
+/// Imports archives into every containerd, all at once; one that is there already costs only its reading.
+pub(crate) fn import(bin_dir: &Path, sockets: &[PathBuf], archives: &[PathBuf]) -> Result<()> {
+    std::thread::scope(|scope| {
+        let start = |socket| scope.spawn(move || import_into(bin_dir, socket, archives));
+        let started: Vec<_> = sockets.iter().map(PathBuf::as_path).map(start).collect();
+        started
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+fn import_into(bin_dir: &Path, socket: &Path, archives: &[PathBuf]) -> Result<()> {
     for archive in archives {
         let mut command = Command::new(bin_dir.join("ctr"));
         command.arg("--address").arg(socket).args(["--namespace", "k8s.io", "images", "import"]).arg(archive);

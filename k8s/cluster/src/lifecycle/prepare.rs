@@ -8,17 +8,20 @@ use crate::command::{run, system};
 use crate::daemons::{Context, addons, node as node_daemons};
 use crate::error::Doing;
 use crate::journal::Journal;
+use crate::node::Node;
 use crate::steps::Steps;
 use crate::template::template;
 use crate::{Result, mounts, network, pki, sysctl};
 
+/// `context` is the first node's.
 pub(super) fn prepare(
     context: &Context<'_>,
+    nodes: &[Node],
     journal: &mut Journal,
     hierarchies: &Hierarchies,
     steps: &Steps,
 ) -> Result<()> {
-    let Context { layout, node, .. } = context;
+    let layout = context.layout;
     for dir in [layout.root.clone(), layout.pki(), layout.logs()] {
         fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
     }
@@ -26,20 +29,25 @@ pub(super) fn prepare(
     load_modules();
     steps.check()?;
 
-    pki::write_all(layout, node)?;
-    node_daemons::write_configuration(context)?;
+    pki::write_all(layout, nodes)?;
+    for node in nodes {
+        node_daemons::write_configuration(&Context { node, ..*context })?;
+    }
     addons::write_configuration(context)?;
     write_shell_rc(context)?;
     steps.say("certificates and configuration written");
 
     journal.root_controllers = hierarchies.handed_on_by_root();
     mount_tracefs(journal, context)?;
-    hierarchies.create(&node.system_cgroup())?;
+    for node in nodes {
+        hierarchies.create(&node.system_cgroup())?;
+    }
     if sysctl::exists(sysctl::BPF_STATS) {
         sysctl::set(sysctl::BPF_STATS, "1")?;
     }
-    network::create(node, &layout.root)?;
-    steps.say(format!("network namespaces {} and {} joined", node.name(), crate::CLIENT_NAMESPACE));
+    network::create(nodes, &layout.root)?;
+    let names: Vec<String> = nodes.iter().map(Node::name).collect();
+    steps.say(format!("network namespaces {} and {} joined", names.join(", "), crate::CLIENT_NAMESPACE));
     Ok(())
 }
 

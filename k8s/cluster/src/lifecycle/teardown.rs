@@ -45,7 +45,7 @@ pub(crate) fn leftovers(root: &Path) -> Result<Vec<String>> {
 
 /// Every node that can be there, whatever a journal says.
 fn nodes() -> Vec<Node> {
-    vec![Node { index: 0, pod_subnet: Options::default().pod_subnet }]
+    Node::possible(Options::default().pod_subnet)
 }
 
 /// Removes what [`leftovers`] lists and undoes what the journal says. A step that fails does not stop the others, but

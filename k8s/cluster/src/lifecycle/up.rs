@@ -56,7 +56,7 @@ fn keep(options: &Options, _lock: &Lock, steps: &Steps) -> Result<Option<Cluster
     let layout = Layout::new(&options.root);
     let Some(mut journal) = Journal::load(&layout)? else { return Ok(None) };
     let cluster = Cluster::from_journal(&layout, &journal);
-    if !journal.complete || !journal.is_of_this_boot()? || !network::is_complete(&cluster.node) {
+    if !journal.complete || !journal.is_of_this_boot()? || !network::is_complete(&cluster.nodes) {
         return Ok(None);
     }
     if let Some(difference) = difference(options, &journal)? {
@@ -64,12 +64,13 @@ fn keep(options: &Options, _lock: &Lock, steps: &Steps) -> Result<Option<Cluster
     }
     let ended = journal.daemons.iter().filter(|(_, process)| !process.is_alive());
     let ended: Vec<String> = ended.map(|(name, _)| name.clone()).collect();
-    if ended.is_empty() && cluster.node_is_ready().is_ok() {
-        import(&cluster.bin_dir, &layout.containerd_socket(&cluster.node), &options.images)?;
+    if ended.is_empty() && cluster.nodes_are_ready().is_ok() {
+        let sockets: Vec<PathBuf> = cluster.nodes.iter().map(|node| layout.containerd_socket(node)).collect();
+        import(&cluster.bin_dir, &sockets, &options.images)?;
         steps.say("the cluster is up already");
         return Ok(Some(cluster));
     }
-    let what = if ended.is_empty() { "the node is not Ready".into() } else { format!("{} ended", ended.join(", ")) };
+    let what = if ended.is_empty() { "a node is not Ready".into() } else { format!("{} ended", ended.join(", ")) };
     steps.say(format!("repairing the cluster: {what}"));
     for name in &ended {
         journal.daemons.remove(name);
@@ -100,8 +101,8 @@ fn make(options: &Options, bin_dir: &Path, steps: &Steps) -> Result<Cluster> {
     let layout = Layout::new(&options.root);
     let mut journal = Journal::begin(options, bin_dir)?;
     let cluster = Cluster::from_journal(&layout, &journal);
-    let context = Context { layout: &layout, node: &cluster.node, options, bin_dir };
-    prepare::prepare(&context, &mut journal, &Hierarchies::discover()?, steps)?;
+    let context = Context { layout: &layout, node: cluster.node(), options, bin_dir };
+    prepare::prepare(&context, &cluster.nodes, &mut journal, &Hierarchies::discover()?, steps)?;
     run(options, bin_dir, &mut journal, &cluster, steps)?;
     Ok(cluster)
 }
@@ -109,9 +110,10 @@ fn make(options: &Options, bin_dir: &Path, steps: &Steps) -> Result<Cluster> {
 fn run(options: &Options, bin_dir: &Path, journal: &mut Journal, cluster: &Cluster, steps: &Steps) -> Result<()> {
     let layout = Layout::new(&options.root);
     journal.save(&layout)?;
-    let context = Context { layout: &layout, node: &cluster.node, options, bin_dir };
-    let place = Place::open(&cluster.node, &Hierarchies::discover()?)?;
-    BringUp { context, journal: &mut *journal, place, cluster, steps }.run()?;
+    let context = Context { layout: &layout, node: cluster.node(), options, bin_dir };
+    let hierarchies = Hierarchies::discover()?;
+    let places = cluster.nodes.iter().map(|node| Place::open(node, &hierarchies)).collect::<Result<Vec<_>>>()?;
+    BringUp { context, journal: &mut *journal, places, cluster, steps }.run()?;
     journal.complete = true;
     journal.save(&layout)?;
     steps.say(format!("the cluster is up: Kubernetes {}, {}", binaries::kubernetes_version(), options.root.display()));

@@ -18,7 +18,7 @@ use crate::flow::FlowConfig;
 use crate::kernel::{Kernel, LoadOptions};
 use crate::nat::conntrack;
 use crate::pods::topology::{Parts, Wanted};
-use crate::pods::{ServiceName, Topology, cgroup_mount, cgroups, watch};
+use crate::pods::{ServiceName, Topology, cgroup_mount, cgroups, node_cgroup, watch};
 use crate::ports::PortSet;
 use crate::serve;
 
@@ -34,7 +34,7 @@ pub struct RunOptions {
     /// Another address, for /metrics and /healthz only.
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
-    /// Directory of the cgroup2 hierarchy to attach at. Default: the mount that shows the node's pods.
+    /// Directory of the cgroup2 hierarchy to attach at. Default: the mount that shows the node's pods, or this node's part of it.
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
     /// Watch only the Services of this namespace (repeatable). Default: all but the cluster's own.
@@ -174,7 +174,8 @@ fn preflight(cgroup: Option<&Path>) -> Result<()> {
     bail!("this machine lacks what the agent needs:\n{}\n`observer check` says more", lines.join("\n"))
 }
 
-/// The directory to attach at: the one that is named, else the cgroup2 mount that shows the node's pods.
+/// The directory to attach at: the one that is named, else the cgroup2 mount that shows the node's pods; of that only what
+/// belongs to our own node, where several nodes share the kernel.
 pub fn cgroup(named: Option<&Path>) -> Option<PathBuf> {
     if let Some(path) = named {
         return Some(path.to_path_buf());
@@ -182,7 +183,7 @@ pub fn cgroup(named: Option<&Path>) -> Option<PathBuf> {
     let mounts = cgroup_mount::mounts()
         .inspect_err(|error| tracing::warn!(%error, "/proc/self/mountinfo cannot be read"))
         .unwrap_or_default();
-    cgroup_mount::choose(&mounts).map(|mount| mount.path.clone())
+    cgroup_mount::choose(&mounts).map(|mount| node_cgroup::of_this_agent(&mount.path, &mounts))
 }
 
 fn topology(options: &RunOptions) -> Topology {

@@ -17,7 +17,7 @@ pub struct CheckOptions {
     /// Form of the output.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
-    /// Directory of the cgroup2 hierarchy that the agent would attach at. Default: the mount that shows the node's pods.
+    /// Directory of the cgroup2 hierarchy that the agent would attach at. Default: the mount that shows the node's pods, or this node's part of it.
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
     /// Do not ask the API server.

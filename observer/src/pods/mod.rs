@@ -1,12 +1,14 @@
 //! Which pod: by the cgroup of a socket, or by an address at a time; and what part a pod plays.
 //!
-//! [`index`], [`cgroup_name`] and [`topology`] are pure; [`watch`] and [`cgroups`] feed them.
+//! [`index`], [`cgroup_name`] and [`topology`] are pure; [`watch`] and [`cgroups`] feed them. [`cgroup_mount`] and
+//! [`node_cgroup`] find where to look.
 
 pub mod cgroup_mount;
 pub mod cgroup_name;
 pub mod cgroups;
 pub mod index;
 pub mod interval;
+pub mod node_cgroup;
 pub mod topology;
 pub mod watch;
 

@@ -7,5 +7,6 @@ pub mod experiment;
 pub mod load;
 pub mod raw;
 pub mod report;
+pub mod shard;
 pub mod stats;
 pub mod verify;

@@ -27,6 +27,8 @@ pub struct ImageArgs {
 pub enum Which {
     /// The agent
     Observer,
+    /// The load generator, for `loadgen job`
+    Loadgen,
     /// The inference server, as http-echo 0.2.3 and as 1.0.0
     Inference,
     /// The gateway, from the distribution's nginx, under two tags
@@ -63,6 +65,9 @@ pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
     if wants(Which::Observer) {
         binaries.push("observer");
     }
+    if wants(Which::Loadgen) {
+        binaries.push("loadgen");
+    }
     let built = if binaries.is_empty() { PathBuf::new() } else { static_build::build(&binaries, &tools)? };
 
     let mut images: Vec<Image> = Vec::new();
@@ -89,6 +94,9 @@ pub fn make(which: &[Which], out: &Path) -> Result<Vec<Archive>> {
     }
     if wants(Which::Observer) {
         images.push(recipes::observer(&built.join("observer"))?);
+    }
+    if wants(Which::Loadgen) {
+        images.push(recipes::loadgen(&built.join("loadgen"))?);
     }
     images.iter().map(|image| Ok(write(image, out)?)).collect()
 }

@@ -13,6 +13,8 @@ pub const NGINX: &str = "podwitness.local/nginx:dev";
 pub const NGINX_NEXT: &str = "podwitness.local/nginx:next";
 /// The process that holds a pod's namespaces.
 pub const PAUSE: &str = "podwitness.local/pause:1";
+/// The load generator, for loads from inside the cluster.
+pub const LOADGEN: &str = "podwitness.local/loadgen:dev";
 /// A shell with the usual tools, for the lab's debug pods.
 pub const BUSYBOX: &str = "podwitness.local/busybox:dev";
 

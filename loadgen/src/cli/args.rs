@@ -33,6 +33,12 @@ pub enum Command {
     /// Load, and nothing else.
     #[command(after_help = STEADY_HELP)]
     Steady(SteadyArgs),
+    /// The same load from inside the cluster: each pod of a Job sends its part of one schedule.
+    #[command(after_help = JOB_HELP)]
+    Job(JobArgs),
+    /// One sender of `job`, in its pod.
+    #[command(hide = true)]
+    Shard(ShardArgs),
     /// Delete a pod under load: which requests fail, and why (Q8.1).
     #[command(name = "pod-delete", after_help = POD_DELETE_HELP)]
     PodDelete(PodDeleteArgs),
@@ -84,6 +90,10 @@ const STEADY_HELP: &str = "Examples:
   loadgen steady --ramp 50:500 --duration 2m --fail-if 'p99>50ms'
   loadgen steady --steps 100:30s,200:30s,400:30s
   loadgen steady --rate 250 --poisson --seed 7";
+
+const JOB_HELP: &str = "Examples:
+  loadgen job --shards 3 --rate 1500 --duration 60s
+  loadgen job --shards 2 --rate 250 --poisson --seed 7 --fail-if 'failed>0'";
 
 const POD_DELETE_HELP: &str = "Examples:
   loadgen pod-delete
@@ -235,6 +245,30 @@ pub struct SteadyArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub result: ResultArgs,
+}
+
+/// `job`.
+#[derive(Clone, Debug, Args)]
+pub struct JobArgs {
+    /// Pods that send; each sends every N-th request.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Job")]
+    pub shards: u32,
+    /// Image of the load generator [`cargo xtask image loadgen` makes it].
+    #[arg(long, default_value = "podwitness.local/loadgen:dev", help_heading = "Job")]
+    pub image: String,
+    #[command(flatten)]
+    pub steady: SteadyArgs,
+}
+
+/// `shard`.
+#[derive(Clone, Debug, Args)]
+pub struct ShardArgs {
+    /// Where its records are kept until they are fetched.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Port on loopback.
+    #[arg(long, default_value_t = crate::shard::PORT)]
+    pub port: u16,
 }
 
 /// Load before and after an action.

@@ -76,6 +76,8 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
         Command::Compare(args) => compare::run(&args),
         Command::Doctor(args) => Box::pin(doctor::doctor(&args)).await,
         Command::Steady(args) => Box::pin(run::steady(&args)).await,
+        Command::Job(args) => Box::pin(run::job(&args)).await,
+        Command::Shard(args) => run::shard(&args).await,
         Command::PodDelete(args) => Box::pin(run::pod_delete(&args)).await,
         Command::Rollout(args) => Box::pin(run::rollout(&args)).await,
         Command::Scale(args) => Box::pin(scale::scale(&args)).await,

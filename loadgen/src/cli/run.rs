@@ -3,33 +3,54 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{LoadArgs, PhaseArgs, PodDeleteArgs, ResultArgs, RolloutArgs, SteadyArgs, TargetArgs};
+use super::args::{
+    JobArgs, LoadArgs, PhaseArgs, PodDeleteArgs, ResultArgs, RolloutArgs, ShardArgs, SteadyArgs, TargetArgs,
+};
 use super::exit::{Failure, INTERRUPTED};
 use super::progress::Progress;
 use super::prove_fix::prove_fix;
 use super::{check, finish, plan, repeat, signals};
 use crate::cluster::{Target, gateway};
 use crate::experiment::files::RESULTS;
+use crate::experiment::job::FromJob;
 use crate::experiment::pod_delete::PodDelete;
 use crate::experiment::rollout::Rollout;
 use crate::experiment::steady::Steady;
-use crate::experiment::{Experiment, Narrator, Ran, RunError, Setup, run};
+use crate::experiment::{Experiment, JobSetup, Narrator, Ran, RunError, Setup, run};
 use crate::load::client::ClientSettings;
 use crate::load::{Plan, Stop};
 use crate::raw::Schedule;
 
 /// `loadgen steady`.
 pub async fn steady(args: &SteadyArgs) -> Result<u8, Failure> {
+    let setup = setup_for(&Steady, schedule(args), &args.load, &args.target, &args.result)?;
+    perform(&Steady, &setup, &args.result).await
+}
+
+/// `loadgen job`.
+pub async fn job(args: &JobArgs) -> Result<u8, Failure> {
+    let steady = &args.steady;
+    let job = FromJob { shards: args.shards, image: args.image.clone() };
+    let mut setup = setup_for(&job, schedule(steady), &steady.load, &steady.target, &steady.result)?;
+    setup.job = Some(JobSetup { shards: args.shards, image: args.image.clone() });
+    perform(&job, &setup, &steady.result).await
+}
+
+/// `loadgen shard`: one sender of a Job.
+pub async fn shard(args: &ShardArgs) -> Result<u8, Failure> {
+    crate::shard::serve(&args.dir, args.port).await.map_err(Failure::tool)?;
+    Ok(0)
+}
+
+fn schedule(args: &SteadyArgs) -> Schedule {
     let duration_s = args.duration.as_secs_f64();
-    let schedule = match (&args.ramp, args.steps.is_empty()) {
+    match (&args.ramp, args.steps.is_empty()) {
         (Some(ramp), _) => Schedule::Ramp { from_per_s: ramp.from_per_s, to_per_s: ramp.to_per_s, duration_s },
         (None, false) => Schedule::Steps {
             steps: args.steps.iter().map(|step| (step.rate_per_s, step.length.as_secs_f64())).collect(),
         },
         (None, true) => constant(&args.load, duration_s),
-    };
-    let setup = setup_for(&Steady, schedule, &args.load, &args.target, &args.result)?;
-    perform(&Steady, &setup, &args.result).await
+    }
 }
 
 /// `loadgen pod-delete`.
@@ -137,6 +158,7 @@ pub fn setup_for(
         restore: !result.no_restore,
         wait_nat: result.wait_nat,
         out: result.out.clone().unwrap_or_else(|| default_out(experiment.name())),
+        job: None,
         command: plan::command_line(),
     })
 }

@@ -67,6 +67,21 @@ pub async fn discover(client: &Client, target: &Target, path: &str) -> Result<Ur
     given(&format!("http://{host}:{port}"), path)
 }
 
+/// The gateway Service's own address, for a client inside the cluster.
+pub async fn discover_inside(client: &Client, target: &Target, path: &str) -> Result<Url, GatewayError> {
+    let name = &target.gateway_service;
+    let failed = |what: String| GatewayError { what, fix: "give the gateway's URL with --url".into() };
+    let services: Api<Service> = Api::namespaced(client.clone(), &target.namespace);
+    let service = services.get(name).await.map_err(|e| failed(format!("cannot read service/{name}: {}", words(&e))))?;
+    let spec = service.spec.unwrap_or_default();
+    let address = spec.cluster_ip.filter(|address| !address.is_empty() && address != "None");
+    let address = address.ok_or_else(|| failed(format!("service/{name} has no cluster address")))?;
+    let port = spec.ports.unwrap_or_default().first().map(|port| port.port);
+    let port = port.ok_or_else(|| failed(format!("service/{name} has no port")))?;
+    let host = if address.contains(':') { format!("[{address}]") } else { address };
+    given(&format!("http://{host}:{port}"), path)
+}
+
 /// A URL on this machine is most likely a port-forward, which is bound to one pod and measures the API server too.
 pub fn is_port_forward(url: &Url) -> bool {
     matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))

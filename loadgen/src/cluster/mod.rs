@@ -4,6 +4,7 @@ pub mod act;
 pub mod connect;
 pub mod describe;
 pub mod gateway;
+pub mod job;
 pub mod names;
 pub mod observer;
 pub mod pod_metrics;

@@ -6,6 +6,7 @@ use observer::record::Hop;
 
 use super::context::Context;
 use super::failures::Failed;
+use super::nodes;
 use crate::raw::{ObserverFile, Subject};
 use crate::report::schema::{Completeness, JoinedBy, ObserverCost, PodAgreement};
 
@@ -19,7 +20,7 @@ fn loss(observers: &[ObserverFile]) -> BTreeMap<String, u64> {
 }
 
 /// Kernel events lost during the run. `None`: some agent cannot say.
-fn events_dropped(observers: &[ObserverFile]) -> Option<u64> {
+pub fn events_dropped(observers: &[ObserverFile]) -> Option<u64> {
     if observers.is_empty() {
         return None;
     }
@@ -60,7 +61,8 @@ pub fn completeness(ctx: &Context<'_, '_>, failed: &[Failed]) -> Completeness {
         },
         failures_joined_by,
         loss: loss(observers),
-        clock_error_bound_ns: ctx.clock_error_ns,
+        clock_error_bound_ns: ctx.clocks.largest_error_ns(),
+        nodes: nodes::nodes(ctx),
         goose_agrees: goose.map(|goose| {
             goose.requests == ctx.raw.run.sent && goose.successes == succeeded && goose.failures == failed.len() as u64
         }),

@@ -1,6 +1,7 @@
 //! Everything that the steps after the join read.
 
 use super::clock::WallClock;
+use super::clocks::Clocks;
 use super::cluster::{Cluster, PodAt};
 use super::join::{Attempt, Front, Join};
 use super::seen::{Conn, Exch, Seen};
@@ -20,7 +21,9 @@ pub struct Context<'r, 'a> {
     pub join: &'r Join,
     /// Wall clock.
     pub clock: WallClock,
-    /// Largest error bound of all nodes' clocks. `None`: no node.
+    /// The nodes' clocks.
+    pub clocks: &'r Clocks<'a>,
+    /// The largest error that two times can have against each other. `None`: no node.
     pub clock_error_ns: Option<u64>,
 }
 
@@ -28,6 +31,15 @@ impl<'r, 'a> Context<'r, 'a> {
     /// There are records of at least one node.
     pub fn observed(&self) -> bool {
         !self.raw.records.is_empty()
+    }
+
+    /// How far wrong a span between the clocks of two nodes can be, by their positions; `None` is our own clock.
+    pub fn clock_error_between_ns(&self, from: Option<u16>, to: Option<u16>) -> u64 {
+        if from == to || self.clock_error_ns.is_none_or(|largest| largest == 0) {
+            return 0;
+        }
+        let name = |node: Option<u16>| node.and_then(|node| self.seen.nodes.get(usize::from(node)).copied());
+        self.clocks.error_between_ns(name(from), name(to))
     }
 
     /// How far a request is known at the gateway.

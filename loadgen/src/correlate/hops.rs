@@ -54,8 +54,19 @@ impl Stretch {
     }
 }
 
+/// A stretch of one request's way.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Which one.
+    pub stretch: Stretch,
+    /// How long.
+    pub ns: u64,
+    /// How far wrong that can be because two clocks were read. 0: one clock.
+    pub clock_error_ns: u64,
+}
+
 /// One request's way. `None`: it was not seen at the gateway, or its moments are out of order.
-pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<(Stretch, u64)>> {
+pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<Part>> {
     let client = ctx.client[request as usize];
     let front = ctx.front_exchange(request)?;
     let attempt = ctx.join.decisive(request);
@@ -66,34 +77,36 @@ pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<(Stretch, u6
     let front_conn = ctx.front(request).conn.map(|at| &ctx.seen.conns[at as usize]);
     let new_front = front_conn.map(Conn::opened_ns).filter(|ns| *ns > client.sent_ns && front.raw.index == 0);
     // Each moment ends the stretch that it names. A moment that was not measured adds its stretch to the next one.
+    let (gateway, pod) = (Some(front.node), at_pod.map(|exchange| exchange.node));
     let moments = [
-        (Stretch::WaitingToSend, Some(client.sent_ns)),
-        (Stretch::ConnectToGateway, new_front),
-        (Stretch::ClientToGateway, Some(front.request_start_ns())),
-        (Stretch::QueuedAtGateway, front.request_read_ns()),
-        (Stretch::Gateway, first.or(attempt).map(|attempt| attempt.start_ns)),
-        (Stretch::EarlierAttempts, first.and(attempt).map(|attempt| attempt.start_ns)),
-        (Stretch::ConnectToPod, fresh.and_then(Conn::established_ns)),
-        (Stretch::GatewayWrite, fresh.and(exchange).map(Exch::request_start_ns)),
-        (Stretch::GatewayToPod, at_pod.map(Exch::request_start_ns)),
-        (Stretch::QueuedAtPod, at_pod.and_then(Exch::request_read_ns)),
-        (Stretch::Pod, at_pod.and_then(Exch::response_end_ns)),
-        (Stretch::PodToGateway, exchange.and_then(Exch::response_end_ns)),
-        (Stretch::GatewayReturn, front.response_end_ns()),
-        (Stretch::GatewayToClient, Some(client.end_ns)),
+        (Stretch::WaitingToSend, None, Some(client.sent_ns)),
+        (Stretch::ConnectToGateway, gateway, new_front),
+        (Stretch::ClientToGateway, gateway, Some(front.request_start_ns())),
+        (Stretch::QueuedAtGateway, gateway, front.request_read_ns()),
+        (Stretch::Gateway, gateway, first.or(attempt).map(|attempt| attempt.start_ns)),
+        (Stretch::EarlierAttempts, gateway, first.and(attempt).map(|attempt| attempt.start_ns)),
+        (Stretch::ConnectToPod, gateway, fresh.and_then(Conn::established_ns)),
+        (Stretch::GatewayWrite, gateway, fresh.and(exchange).map(Exch::request_start_ns)),
+        (Stretch::GatewayToPod, pod, at_pod.map(Exch::request_start_ns)),
+        (Stretch::QueuedAtPod, pod, at_pod.and_then(Exch::request_read_ns)),
+        (Stretch::Pod, pod, at_pod.and_then(Exch::response_end_ns)),
+        (Stretch::PodToGateway, gateway, exchange.and_then(Exch::response_end_ns)),
+        (Stretch::GatewayReturn, gateway, front.response_end_ns()),
+        (Stretch::GatewayToClient, None, Some(client.end_ns)),
     ];
     let slack_ns = CLOCK_SLACK_NS + ctx.clock_error_ns.unwrap_or(0);
-    let mut last_ns = start_ns(client);
+    let (mut last_ns, mut last_clock) = (start_ns(client), None);
     let mut way = Vec::with_capacity(moments.len());
-    for (stretch, at_ns) in moments {
+    for (stretch, clock, at_ns) in moments {
         let Some(at_ns) = at_ns else { continue };
         // The client's end is exact; nothing on the way may lie behind it.
         let at_ns = if at_ns > client.end_ns && at_ns - client.end_ns <= slack_ns { client.end_ns } else { at_ns };
         if at_ns + slack_ns < last_ns || at_ns > client.end_ns {
             return None;
         }
-        way.push((stretch, at_ns.saturating_sub(last_ns)));
-        last_ns = last_ns.max(at_ns);
+        let clock_error_ns = ctx.clock_error_between_ns(last_clock, clock);
+        way.push(Part { stretch, ns: at_ns.saturating_sub(last_ns), clock_error_ns });
+        (last_ns, last_clock) = (last_ns.max(at_ns), clock);
     }
     Some(way)
 }
@@ -101,10 +114,15 @@ pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<(Stretch, u6
 /// Distributions of all stretches over the successes, and the successes whose way could not be measured.
 pub fn hops(ctx: &Context<'_, '_>) -> (Vec<HopReport>, u64) {
     let mut distributions = [const { Distribution::new() }; Stretch::ALL.len()];
+    let mut clock_errors_ns = [0; Stretch::ALL.len()];
     let mut unmeasured = 0;
     for (position, _) in ctx.client.iter().enumerate().filter(|(_, client)| client.succeeded()) {
         match stretches(ctx, position as u32) {
-            Some(way) => way.into_iter().for_each(|(stretch, ns)| distributions[stretch as usize].add_ns(ns)),
+            Some(way) => way.into_iter().for_each(|part| {
+                distributions[part.stretch as usize].add_ns(part.ns);
+                let largest = &mut clock_errors_ns[part.stretch as usize];
+                *largest = part.clock_error_ns.max(*largest);
+            }),
             None => unmeasured += 1,
         }
     }
@@ -118,6 +136,7 @@ pub fn hops(ctx: &Context<'_, '_>) -> (Vec<HopReport>, u64) {
                     name: name.to_owned(),
                     from_to: from_to.to_owned(),
                     latency: distributions[stretch as usize].latency(),
+                    clock_error_bound_ns: Some(clock_errors_ns[stretch as usize]).filter(|ns| *ns > 0),
                 },
             )
         })

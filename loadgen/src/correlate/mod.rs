@@ -8,6 +8,7 @@ mod canary;
 mod cause;
 mod chain;
 mod clock;
+mod clocks;
 mod cluster;
 pub mod compare;
 mod completeness;
@@ -19,6 +20,7 @@ pub mod hpa;
 mod join;
 mod ledger;
 mod limits;
+mod nodes;
 mod pods;
 pub mod proportion;
 pub mod repeat;
@@ -39,6 +41,7 @@ pub use verdict::Propagation;
 use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
 use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
 use clock::WallClock;
+use clocks::Clocks;
 use cluster::Cluster;
 use context::Context;
 use join::{Input, Join};
@@ -55,8 +58,9 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
     let mut timeline: Vec<&TimelineEntry> = raw.timeline.iter().collect();
     timeline.sort_by_key(|entry| entry.at_ns);
     let mut cluster = Cluster::from_timeline(&timeline, &raw.run.config);
-    let seen = Seen::index(raw, &client, &mut cluster);
-    let clock_error_ns = raw.observers.iter().map(|file| file.clock.error_bound_ns).max();
+    let clocks = Clocks::of(&raw.observers, &raw.run.shards);
+    let seen = Seen::index(raw, &client, &clocks, &mut cluster);
+    let clock_error_ns = clocks.largest_error_between_ns();
     let join = Join::new(&Input {
         run: &raw.run,
         client: &client,
@@ -65,7 +69,16 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
         clock_error_ns: clock_error_ns.unwrap_or(0),
     });
     let clock = WallClock::of(&raw.run);
-    let ctx = Context { raw, client: &client, seen: &seen, cluster: &cluster, join: &join, clock, clock_error_ns };
+    let ctx = Context {
+        raw,
+        client: &client,
+        seen: &seen,
+        cluster: &cluster,
+        join: &join,
+        clock,
+        clocks: &clocks,
+        clock_error_ns,
+    };
     then(&ctx, &timeline)
 }
 

@@ -32,7 +32,9 @@ fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest 
     let client = ctx.client[request as usize];
     let way = stretches(ctx, request);
     // Of equally long stretches the earlier one.
-    let longest = way.as_ref().and_then(|way| way.iter().copied().max_by_key(|(stretch, ns)| (*ns, Reverse(*stretch))));
+    let longest = way.as_ref().and_then(|way| {
+        way.iter().map(|part| (part.stretch, part.ns)).max_by_key(|(stretch, ns)| (*ns, Reverse(*stretch)))
+    });
     let attempt = ctx.join.decisive(request);
     let pod = attempt.and_then(|attempt| attempt.pod).map(|pod| ctx.pod_name(pod));
     let (cause, why) = match longest {

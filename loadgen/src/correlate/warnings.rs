@@ -1,6 +1,7 @@
 //! What a reader must know before believing a figure.
 
 use super::context::Context;
+use super::nodes::unwatched;
 use crate::report::schema::{Completeness, Ledger};
 
 /// All warnings; the run's own come first.
@@ -23,6 +24,9 @@ pub fn warnings(ctx: &Context<'_, '_>, ledger: &Ledger, seen: &Completeness, way
         }
     };
     add(!ctx.observed(), "no records of an observer: pods, hops and causes are not measured".to_owned());
+    for text in unwatched(&seen.nodes) {
+        add(true, text);
+    }
     for node in &ctx.seen.nodes_without_clock {
         add(true, format!("the clock of node {node} is not known; its times are taken as ours"));
     }

@@ -5,6 +5,7 @@ pub mod canary;
 pub mod dual_rollout;
 pub mod files;
 pub mod hpa;
+pub mod job;
 pub mod lab;
 pub mod last_run;
 pub mod narrator;
@@ -25,7 +26,7 @@ use futures::future::BoxFuture;
 pub use lab::Lab;
 pub use narrator::Narrator;
 pub use runner::{Ran, RunError, run};
-pub use setup::Setup;
+pub use setup::{JobSetup, Setup};
 
 use crate::cluster::Target;
 use crate::cluster::act::ActError;

@@ -24,7 +24,7 @@ pub struct Setup {
     pub patience: Duration,
     /// When to send.
     pub schedule: Schedule,
-    /// Most requests in flight. `None`: derived from the rate.
+    /// Most requests in flight at each sender. `None`: derived from the rate.
     pub workers: Option<u32>,
     /// A client's timeouts and connections.
     pub client: ClientSettings,
@@ -36,15 +36,28 @@ pub struct Setup {
     pub wait_nat: bool,
     /// Directory of the run.
     pub out: PathBuf,
+    /// Send from inside the cluster. `None`: from here.
+    pub job: Option<JobSetup>,
     /// The command line.
     pub command: Vec<String>,
 }
 
+/// A load from inside the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSetup {
+    /// How many senders.
+    pub shards: u32,
+    /// Image of the load generator.
+    pub image: String,
+}
+
 impl Setup {
-    /// Workers: as many as requests can be due within one second, within reason. Failures that take long (a gateway's
+    /// Workers of each sender: as many as requests can be due within one second, within reason. Failures that take long (a gateway's
     /// timeout of ten seconds for a tenth of all requests) fill these; more of that shows as starved requests.
     pub fn workers(&self) -> u32 {
-        self.workers.unwrap_or_else(|| (self.schedule.peak_per_s().ceil() as u32).clamp(32, 1024))
+        let senders = self.job.as_ref().map_or(1.0, |job| f64::from(job.shards.max(1)));
+        let of_each = self.schedule.peak_per_s() / senders;
+        self.workers.unwrap_or_else(|| (of_each.ceil() as u32).clamp(32, 1024))
     }
 }
 

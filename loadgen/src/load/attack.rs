@@ -41,6 +41,8 @@ pub struct LoadPlan {
     pub client: ClientSettings,
     /// First half of each trace id.
     pub run_id: RunId,
+    /// When ticket 0 is due. `None`: as soon as all workers are ready.
+    pub start_ns: Option<u64>,
 }
 
 /// What was sent.
@@ -72,6 +74,7 @@ struct Shared {
     path: String,
     client: ClientSettings,
     run_id: RunId,
+    start_ns: Option<u64>,
     tickets: Arc<Tickets>,
     counters: Arc<Counters>,
     records: RecordSender,
@@ -117,6 +120,7 @@ impl Load {
             path: path_and_query(&plan.url),
             client: plan.client,
             run_id: plan.run_id,
+            start_ns: plan.start_ns,
             tickets: Arc::clone(&tickets),
             counters: Arc::clone(&counters),
             records,
@@ -162,7 +166,8 @@ async fn get_ready(user: &mut GooseUser, shared: Arc<Shared>) -> TransactionResu
         shared.stop.set(Reason::Error(format!("cannot make an HTTP client: {error}")));
         return Err(error.into());
     }
-    shared.tickets.ready(|| monotonic_ns() + LEAD_NS);
+    // Workers that are ready too late are late: the schedule does not wait for them.
+    shared.tickets.ready(|| shared.start_ns.unwrap_or_else(|| monotonic_ns() + LEAD_NS));
     Ok(())
 }
 

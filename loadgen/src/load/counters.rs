@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::raw::ClientRequest;
 
 /// Counts since the start of the load.
@@ -16,7 +18,7 @@ pub struct Counters {
 }
 
 /// One reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Handed to the HTTP client.
     pub sent: u64,
@@ -38,13 +40,26 @@ impl Counters {
     pub fn ended(&self, request: &ClientRequest) {
         let counter = if request.succeeded() { &self.succeeded } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);
+        self.seen(request);
+        if request.starved {
+            self.starved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What others count, all of it together: they send, we only tell.
+    pub fn show(&self, counts: Snapshot) {
+        self.sent.store(counts.sent, Ordering::Relaxed);
+        self.succeeded.store(counts.succeeded, Ordering::Relaxed);
+        self.failed.store(counts.failed, Ordering::Relaxed);
+        self.starved.store(counts.starved, Ordering::Relaxed);
+    }
+
+    /// Times of a request that others counted.
+    pub fn seen(&self, request: &ClientRequest) {
         if !request.succeeded() {
             self.last_failure_ns.fetch_max(request.end_ns, Ordering::Relaxed);
         }
         self.last_end_ns.fetch_max(request.end_ns, Ordering::Relaxed);
-        if request.starved {
-            self.starved.fetch_add(1, Ordering::Relaxed);
-        }
     }
 
     /// When the last request ended. `None`: none has.

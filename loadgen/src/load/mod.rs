@@ -21,6 +21,6 @@ pub use attack::{Load, LoadError, LoadOutcome, LoadPlan};
 pub use clock::{monotonic_ns, realtime_ns};
 pub use counters::Counters;
 pub use recorder::Recorder;
-pub use schedule::Plan;
+pub use schedule::{Plan, Shard};
 pub use stop::{Reason, Stop};
 pub use trace::RunId;

@@ -78,6 +78,13 @@ impl Recorder {
 }
 
 impl RecordSender {
+    /// Hands a record over as soon as there is room.
+    pub async fn deliver(&self, request: ClientRequest) {
+        if self.sender.send(request).await.is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Hands a record over, or counts it as dropped.
     pub fn send(&self, request: ClientRequest) {
         if self.sender.try_send(request).is_err() {

@@ -7,6 +7,8 @@ use rand::SeedableRng;
 use rand::distr::{Distribution, StandardUniform};
 use rand_chacha::ChaCha8Rng;
 
+use serde::{Deserialize, Serialize};
+
 use crate::raw::Schedule;
 
 /// Most arrivals of one run: 50 million due times are 400 MB.
@@ -20,6 +22,21 @@ const EPSILON: f64 = 1e-6;
 pub struct Plan {
     shape: Shape,
     length_s: f64,
+    shard: Shard,
+}
+
+/// One of several senders that share a schedule: every `of`-th ticket from `index` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// From 0.
+    pub index: u64,
+    /// How many senders there are.
+    pub of: u64,
+}
+
+impl Shard {
+    /// The only sender.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
 }
 
 #[derive(Clone, Debug)]
@@ -68,11 +85,22 @@ impl Plan {
             }
             Schedule::Poisson { rate_per_s, duration_s, seed } => poisson(*rate_per_s, *duration_s, *seed)?,
         };
-        let plan = Self { shape, length_s: schedule.duration_s() };
+        let plan = Self { shape, length_s: schedule.duration_s(), shard: Shard::WHOLE };
         if plan.tickets() == 0 { Err(ScheduleError::Empty) } else { Ok(plan) }
     }
 
-    /// Nanoseconds from the start at which ticket `k` is due. `None`: there is no such ticket.
+    /// This sender's part of the schedule. All parts together are the schedule: each ticket keeps its number and its time.
+    #[must_use]
+    pub fn shard(self, shard: Shard) -> Self {
+        Self { shard: Shard { index: shard.index, of: shard.of.max(1) }, ..self }
+    }
+
+    /// Number of this sender's `n`-th ticket. There may be no such ticket: see [`Plan::due_ns`].
+    pub fn ticket(&self, n: u64) -> u64 {
+        self.shard.index.saturating_add(n.saturating_mul(self.shard.of))
+    }
+
+    /// Nanoseconds from the start at which ticket `k` is due, whoever sends it. `None`: there is no such ticket.
     pub fn due_ns(&self, k: u64) -> Option<u64> {
         match &self.shape {
             Shape::Drawn(due) => due.get(usize::try_from(k).ok()?).copied(),
@@ -87,7 +115,7 @@ impl Plan {
         }
     }
 
-    /// How many requests it holds.
+    /// How many requests the whole schedule holds.
     pub fn tickets(&self) -> u64 {
         match &self.shape {
             Shape::Drawn(due) => due.len() as u64,
@@ -247,6 +275,22 @@ mod tests {
                 prop_assert_eq!(inside as u32, rate * length);
                 start_ns = end_ns;
             }
+        }
+
+        #[test]
+        fn the_shards_of_a_schedule_are_the_schedule(schedule in schedules(), of in 1_u64..8) {
+            let Ok(plan) = Plan::new(&schedule) else { return Ok(()) };
+            let whole: Vec<_> = (0..plan.tickets()).map(|k| (k, plan.due_ns(k).unwrap())).collect();
+            let part = |index| {
+                let part = plan.clone().shard(Shard { index, of });
+                (0..).map(|n| part.ticket(n)).map_while(|k| Some((k, part.due_ns(k)?))).collect::<Vec<_>>()
+            };
+            let parts: Vec<_> = (0..of).map(part).collect();
+            let longest = parts.iter().map(Vec::len).max().unwrap();
+            prop_assert!(parts.iter().all(|part| part.len() + 1 >= longest), "one sender has more to do than another");
+            let mut union: Vec<_> = parts.into_iter().flatten().collect();
+            union.sort_unstable();
+            prop_assert_eq!(union, whole);
         }
 
         #[test]

@@ -10,6 +10,9 @@ use super::Plan;
 /// How long a port rests.
 const REST_NS: u64 = 60_000_000_000;
 
+/// Ports 32768 to 60999: Linux' own choice for a new network namespace.
+const DEFAULT_COUNT: u64 = 28_232;
+
 /// What the calling process' network namespace offers for one destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourcePorts {
@@ -27,6 +30,11 @@ impl SourcePorts {
         let (from, to) = (ends.next()?, ends.next()?);
         let reuse = fs::read_to_string("/proc/sys/net/ipv4/tcp_tw_reuse").ok()?;
         Some(Self { count: (to + 1).checked_sub(from)?, reused_early: reuse.trim() == "1" })
+    }
+
+    /// What so many pods have together, by the kernel's defaults.
+    pub fn of_pods(pods: u32) -> Self {
+        Self { count: DEFAULT_COUNT * u64::from(pods), reused_early: false }
     }
 
     /// How many ports too few there are for this schedule with a connection per request.

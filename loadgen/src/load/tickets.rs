@@ -54,7 +54,7 @@ impl Tickets {
 
     /// Draws the next ticket. `None`: there are no more.
     pub fn draw(&self, start_ns: u64) -> Option<Ticket> {
-        let seq = self.next.fetch_add(1, Ordering::Relaxed);
+        let seq = self.plan.ticket(self.next.fetch_add(1, Ordering::Relaxed));
         Some(Ticket { seq, due_ns: start_ns + self.plan.due_ns(seq)? })
     }
 

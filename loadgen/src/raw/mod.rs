@@ -30,5 +30,5 @@ pub const FORMAT: u32 = 2;
 pub use client::{ClientError, ClientErrorKind, ClientRequest};
 pub use observer_file::{ClockOffset, ObserverFile};
 pub use read::{RawRun, read_run};
-pub use run::{EndedBy, Environment, GooseCheck, RunConfig, RunFile, Schedule};
+pub use run::{EndedBy, Environment, GooseCheck, RunConfig, RunFile, Schedule, ShardFile};
 pub use timeline::{ContainerState, Endpoint, Subject, TimelineEntry};

@@ -17,8 +17,11 @@ pub struct ObserverFile {
     pub run: Option<Run>,
     /// Last line of the records. `None`: the records are cut.
     pub records_end: Option<RecordsEnd>,
-    /// Offset of the node's clock.
+    /// Offset of the node's clock, before the run.
     pub clock: ClockOffset,
+    /// The same after it. `None`: not measured again.
+    #[serde(default)]
+    pub clock_after: Option<ClockOffset>,
     /// What went wrong while talking to it.
     pub problems: Vec<String>,
 }
@@ -34,4 +37,18 @@ pub struct ClockOffset {
     pub error_bound_ns: u64,
     /// Equal boot ids: one machine, one clock.
     pub same_machine: bool,
+}
+
+impl ClockOffset {
+    /// The offset during a run, measured before it (`self`) and `after`, and its error bound.
+    ///
+    /// A clock that runs at another speed than ours is between its two offsets at any time between the two measurements,
+    /// so their middle is wrong by half of what they differ, and by what each of them may be wrong.
+    pub fn over_run(&self, after: Option<&Self>) -> (i64, u64) {
+        // A machine that was started again in between has another clock.
+        let after = after.filter(|after| after.node.boot_id == self.node.boot_id).unwrap_or(self);
+        let differ_ns = after.offset_ns.abs_diff(self.offset_ns);
+        let error_ns = self.error_bound_ns.max(after.error_bound_ns).saturating_add(differ_ns.div_ceil(2));
+        (self.offset_ns.midpoint(after.offset_ns), error_ns)
+    }
 }

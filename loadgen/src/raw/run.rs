@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ClockOffset;
+
 /// `raw/run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFile {
@@ -38,8 +40,34 @@ pub struct RunFile {
     pub client_records_dropped: u64,
     /// goose's own counts beside ours.
     pub goose: Option<GooseCheck>,
+    /// The pods that sent, when the load came from inside the cluster.
+    #[serde(default)]
+    pub shards: Vec<ShardFile>,
     /// Things the user should know (e.g. what preflight warned of, what could not be restored).
     pub warnings: Vec<String>,
+}
+
+/// One of the pods that a load came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShardFile {
+    /// Which part of the schedule: every n-th request from this one on.
+    pub index: u32,
+    /// Its pod.
+    pub pod: String,
+    /// Its node.
+    pub node: String,
+    /// Requests it handed to its HTTP client.
+    pub sent: u64,
+    /// Records that were fetched from it.
+    pub records: u64,
+    /// Records it could not write down.
+    pub records_dropped: u64,
+    /// Offset of its clock, before the load. Its records are on our clock already.
+    pub clock: ClockOffset,
+    /// The same after it. `None`: not measured again.
+    pub clock_after: Option<ClockOffset>,
+    /// What went wrong while talking to it.
+    pub problems: Vec<String>,
 }
 
 /// What ended a run.

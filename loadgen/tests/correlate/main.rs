@@ -15,5 +15,6 @@ mod properties;
 mod reports;
 mod schema;
 mod synthetic;
+mod two_nodes;
 mod updates;
 mod verify;

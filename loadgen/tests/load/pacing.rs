@@ -34,7 +34,7 @@ pub async fn run(url: &str, rate_per_s: f64, duration_s: f64, workers: u32, clie
     let recorder = Recorder::create(&file, stop.clone()).unwrap();
     let run_id = RunId::random();
     let schedule = Plan::new(&Schedule::Constant { rate_per_s, duration_s }).unwrap();
-    let load = Load::new(LoadPlan { url: url.parse().unwrap(), schedule, workers, client, run_id });
+    let load = Load::new(LoadPlan { url: url.parse().unwrap(), schedule, workers, client, run_id, start_ns: None });
     let began = std::time::Instant::now();
     let began_ns = loadgen::load::monotonic_ns();
     let outcome = load.run(Arc::new(Counters::default()), recorder.sender(), stop).await.unwrap();

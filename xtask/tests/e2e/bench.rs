@@ -35,8 +35,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Brings it up.
-    pub fn up(inputs: &Inputs) -> Result<Self> {
+    /// Brings it up with so many nodes.
+    pub fn up(inputs: &Inputs, nodes: u8) -> Result<Self> {
         let mut images = Vec::new();
         for entry in std::fs::read_dir(&inputs.archives)? {
             let path = entry?.path();
@@ -46,7 +46,7 @@ impl Bench {
         }
         images.sort();
         ensure!(!images.is_empty(), "no archives in {}", inputs.archives.display());
-        let cluster = ClusterGuard::up(&Options { images, metrics: Metrics::Fast, ..Options::default() })?;
+        let cluster = ClusterGuard::up(&Options { images, metrics: Metrics::Fast, nodes, ..Options::default() })?;
         Lab::new(&cluster).install_observer()?;
         let out = verbs::run::root().join("target/e2e");
         Ok(Self { cluster, loadgen: inputs.loadgen.clone(), out })

@@ -11,7 +11,7 @@ pub struct Run {
     /// `report.json`.
     pub report: Value,
     /// `raw/run.json`.
-    file: Value,
+    pub file: Value,
     /// `raw/client.ndjson.gz`.
     pub client: Vec<Value>,
     /// `raw/records-*.ndjson.gz`.

@@ -9,23 +9,29 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use podwitness_cluster::Node;
 use serde_json::Value;
 use verbs::lab::NAMESPACE;
 
 use crate::{bench::Bench, report::Run};
 
-/// `conntrack -E` in the node's network namespace, from now until it is stopped.
+/// `conntrack -E` in a node's network namespace, from now until it is stopped.
 pub struct Conntrack {
     child: Child,
     file: PathBuf,
 }
 
 impl Conntrack {
-    /// Starts listening.
+    /// Starts listening on the first node.
     pub fn start(bench: &Bench, name: &str) -> Result<Self> {
+        Self::start_on(bench, bench.cluster.node(), name)
+    }
+
+    /// Starts listening on a node.
+    pub fn start_on(bench: &Bench, node: &Node, name: &str) -> Result<Self> {
         fs::create_dir_all(&bench.out)?;
-        let file = bench.out.join(format!("{name}.conntrack"));
-        let mut command = bench.cluster.node_command("conntrack");
+        let file = bench.out.join(format!("{name}-{}.conntrack", node.name()));
+        let mut command = bench.cluster.command_on(node, "conntrack");
         command.args(["-E", "-p", "tcp", "-e", "NEW", "-o", "timestamp", "-b", "8388608"]);
         command.stdout(File::create(&file)?).stderr(Stdio::null()).stdin(Stdio::null());
         Ok(Self { child: command.spawn().context("cannot start conntrack")?, file })

@@ -2,6 +2,7 @@
 
 mod busybox;
 mod inference;
+mod loadgen;
 mod nginx;
 mod observer;
 mod pause;
@@ -9,6 +10,7 @@ mod static_binary;
 
 pub use busybox::{APPLETS, BUSYBOX_PATH, busybox};
 pub use inference::{Release, inference};
+pub use loadgen::loadgen;
 pub use nginx::{NGINX_PATH, nginx};
 pub use observer::observer;
 pub use pause::pause;

@@ -67,6 +67,12 @@ impl Conversation {
         self.value(response).await
     }
 
+    /// Tells something, without wanting to know more than whether it was heard.
+    pub async fn tell(&mut self, path: &str) -> Result<(), ObserverError> {
+        let response = self.send(Method::POST, path, Bytes::new()).await?;
+        self.checked(response).await.map(drop)
+    }
+
     /// Asks without wanting to know more than whether it worked.
     pub async fn delete(&mut self, path: &str) -> Result<(), ObserverError> {
         let response = self.send(Method::DELETE, path, Bytes::new()).await?;
@@ -102,6 +108,32 @@ impl Conversation {
             }
         }
         Ok(serde_json::from_slice::<RecordsEnd>(&last).ok().filter(|end| end.record == "end"))
+    }
+
+    /// Reads an NDJSON answer line by line, as it comes.
+    pub async fn each_line(&mut self, path: &str, mut take: impl AsyncFnMut(&[u8])) -> Result<(), ObserverError> {
+        let response = self.send(Method::GET, path, Bytes::new()).await?;
+        let mut body = self.checked(response).await?.into_body();
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            let Ok(frame) = tokio::time::timeout(PATIENCE, body.frame()).await else {
+                return Err(self.agent.unreachable("the lines stopped coming".into()));
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| self.agent.unreachable(error.to_string()))?;
+            let Some(bytes) = frame.data_ref() else { continue };
+            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                open.extend_from_slice(piece);
+                if open.ends_with(b"\n") {
+                    take(&open).await;
+                    open.clear();
+                }
+            }
+        }
+        if !open.is_empty() {
+            take(&open).await;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ObserverError> {
@@ -141,7 +173,7 @@ impl Conversation {
         }
         let text = self.text(response).await?;
         match serde_json::from_str::<Problem>(&text) {
-            Ok(problem) => Err(ObserverError::Refused { node: self.agent.node.clone(), problem }),
+            Ok(problem) => Err(ObserverError::Refused { who: self.agent.who(), problem }),
             Err(_) => Err(self.strange(refusal(status, &text))),
         }
     }
@@ -156,7 +188,7 @@ impl Conversation {
     }
 
     fn strange(&self, what: String) -> ObserverError {
-        ObserverError::Strange { node: self.agent.node.clone(), what }
+        ObserverError::Strange { who: self.agent.who(), what }
     }
 }
 

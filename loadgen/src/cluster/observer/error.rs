@@ -1,4 +1,4 @@
-//! What can go wrong between us and an agent.
+//! What can go wrong between us and an agent, or a shard of a load.
 
 use observer::api::Problem;
 
@@ -14,34 +14,32 @@ pub enum ObserverError {
         namespace: String,
     },
     /// It cannot be reached.
-    #[error(
-        "the observer on node {node} cannot be reached: {why}\n  fix: see `kubectl logs -n {namespace} {pod}`; go on without with --no-observer"
-    )]
+    #[error("{who} cannot be reached: {why}\n  fix: see `kubectl logs -n {namespace} {pod}`{way_out}")]
     Unreachable {
-        /// Node.
-        node: String,
+        /// Who it is.
+        who: String,
         /// Its pod.
         pod: String,
         /// Its namespace.
         namespace: String,
         /// Why not.
         why: String,
+        /// What else can be done.
+        way_out: &'static str,
     },
     /// It refuses, and says why.
-    #[error("the observer on node {node} refuses: {}\n  fix: {}", .problem.error, .problem.fix)]
+    #[error("{who} refuses: {}\n  fix: {}", .problem.error, .problem.fix)]
     Refused {
-        /// Node.
-        node: String,
+        /// Who it is.
+        who: String,
         /// Its own words.
         problem: Problem,
     },
     /// It answers something that is not understood.
-    #[error(
-        "the observer on node {node} answered {what}\n  fix: use a load generator and an observer of the same version"
-    )]
+    #[error("{who} answered {what}\n  fix: use one version of load generator, observer and images")]
     Strange {
-        /// Node.
-        node: String,
+        /// Who it is.
+        who: String,
         /// What it was.
         what: String,
     },

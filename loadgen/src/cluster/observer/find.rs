@@ -11,9 +11,17 @@ use crate::cluster::connect::words;
 /// Label of the agents' pods.
 pub const LABEL: &str = "app.kubernetes.io/name=podwitness-observer";
 
-/// The agent of one node.
+/// Who listens in a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Observer,
+    Shard,
+}
+
+/// The agent of one node, or a shard of a load: who is spoken to through a forwarded port.
 #[derive(Clone)]
 pub struct Agent {
+    part: Part,
     /// Its node.
     pub node: String,
     /// Its pod.
@@ -41,7 +49,7 @@ pub async fn find(client: &Client, namespace: &str) -> Result<Agents, kube::Erro
         let phase = pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
         if phase == "Running" {
             let (pod, namespace) = (pod.name_any(), namespace.to_owned());
-            running.push(Agent { node, pod, namespace, pods: pods.clone() });
+            running.push(Agent { part: Part::Observer, node, pod, namespace, pods: pods.clone() });
         } else {
             missing.push(format!("pod/{} on node {node} is {phase}", pod.name_any()));
         }
@@ -59,9 +67,23 @@ pub async fn find(client: &Client, namespace: &str) -> Result<Agents, kube::Erro
 }
 
 impl Agent {
+    /// A shard of a load.
+    pub fn shard(client: &Client, namespace: &str, pod: &str, node: &str) -> Self {
+        Self {
+            part: Part::Shard,
+            node: node.to_owned(),
+            pod: pod.to_owned(),
+            namespace: namespace.to_owned(),
+            pods: Api::namespaced(client.clone(), namespace),
+        }
+    }
+
     /// Opens a connection to it.
     pub async fn open(&self) -> Result<Conversation, ObserverError> {
-        let port = observer::api::DEFAULT_PORT;
+        let port = match self.part {
+            Part::Observer => observer::api::DEFAULT_PORT,
+            Part::Shard => crate::shard::PORT,
+        };
         let opened = tokio::time::timeout(PATIENCE, self.pods.portforward(&self.pod, &[port])).await;
         let opened = opened.map_err(|_| self.unreachable("the API server does not forward the port".into()))?;
         let mut forwarder = opened.map_err(|error| self.unreachable(words(&error)))?;
@@ -73,10 +95,22 @@ impl Agent {
     /// For errors.
     pub fn unreachable(&self, why: String) -> ObserverError {
         ObserverError::Unreachable {
-            node: self.node.clone(),
+            who: self.who(),
             pod: self.pod.clone(),
             namespace: self.namespace.clone(),
             why,
+            way_out: match self.part {
+                Part::Observer => "; go on without with --no-observer",
+                Part::Shard => "",
+            },
+        }
+    }
+
+    /// For errors: who it is.
+    pub fn who(&self) -> String {
+        match self.part {
+            Part::Observer => format!("the observer on node {}", self.node),
+            Part::Shard => format!("the load's shard in pod/{} on node {}", self.pod, self.node),
         }
     }
 }

@@ -8,7 +8,7 @@ mod error;
 mod find;
 mod session;
 
-pub use clock::offset_from;
+pub use clock::{measure, offset_from};
 pub use conversation::Conversation;
 pub use error::ObserverError;
 pub use find::{Agent, Agents, find};

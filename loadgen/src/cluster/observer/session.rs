@@ -21,6 +21,8 @@ struct Opened {
     agent: Agent,
     before: Status,
     clock: ClockOffset,
+    /// Our own machine's.
+    boot_id: String,
 }
 
 /// What was fetched.
@@ -88,7 +90,7 @@ async fn open_one(agent: Agent, request: &RunRequest, boot_id: &str) -> Result<O
     let before = conversation.get("/status").await?;
     let clock = measure(&mut conversation, boot_id).await?;
     let _run: Run = conversation.post("/v1/runs", request).await?;
-    Ok(Opened { agent, before, clock })
+    Ok(Opened { agent, before, clock, boot_id: boot_id.to_owned() })
 }
 
 async fn close_one(opened: &Opened, run_id: &str, raw: &Path) -> (u64, Vec<String>) {
@@ -100,6 +102,7 @@ async fn close_one(opened: &Opened, run_id: &str, raw: &Path) -> (u64, Vec<Strin
         run: None,
         records_end: None,
         clock: opened.clock.clone(),
+        clock_after: None,
         problems: Vec::new(),
     };
     if let Err(error) = fetch(opened, run_id, raw, &mut file).await {
@@ -123,5 +126,6 @@ async fn fetch(opened: &Opened, run_id: &str, raw: &Path, file: &mut ObserverFil
     records.finish()?;
     file.records_end = end?;
     file.after = Some(conversation.get("/status").await?);
+    file.clock_after = Some(measure(&mut conversation, &opened.boot_id).await?);
     conversation.delete(&format!("/v1/runs/{run_id}")).await
 }

@@ -57,7 +57,7 @@ pub enum Change {
     },
     /// An object that was made for a moment: it is taken away.
     Made {
-        /// `pod` or `configmap`.
+        /// `pod`, `configmap` or `job`.
         object: String,
         /// Its namespace.
         namespace: String,

@@ -1,5 +1,6 @@
 //! Taking away what was made.
 
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::DeleteParams;
 use kube::{Api, Client};
@@ -14,6 +15,11 @@ pub async fn remove(client: &Client, change: &Change) -> Result<String, ActError
     let deleted = match object.as_str() {
         "pod" => Api::<Pod>::namespaced(client.clone(), namespace).delete(name, &at_once).await.map(drop),
         "configmap" => Api::<ConfigMap>::namespaced(client.clone(), namespace).delete(name, &at_once).await.map(drop),
+        // Its pods first, so that none is left when it is gone.
+        "job" => {
+            let with_pods = DeleteParams::foreground();
+            Api::<Job>::namespaced(client.clone(), namespace).delete(name, &with_pods).await.map(drop)
+        }
         other => {
             return Ok(format!("{other}/{name} is of a kind that this version does not know: it is left as it is"));
         }

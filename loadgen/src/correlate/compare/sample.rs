@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::context::Context;
-use super::super::hops::stretches;
+use super::super::hops::{Part, stretches};
 use super::super::ledger::start_ns;
 use super::super::{assemble, in_context};
 use crate::raw::RawRun;
@@ -48,7 +48,7 @@ fn latency(ctx: &Context<'_, '_>) -> Values {
 fn hops(ctx: &Context<'_, '_>) -> Vec<(&'static str, Values)> {
     let mut by_stretch: BTreeMap<_, Values> = BTreeMap::new();
     for (position, request) in ctx.client.iter().enumerate().filter(|(_, request)| request.succeeded()) {
-        for (stretch, ns) in stretches(ctx, position as u32).into_iter().flatten() {
+        for Part { stretch, ns, .. } in stretches(ctx, position as u32).into_iter().flatten() {
             by_stretch.entry(stretch).or_default().push((block_of(ctx, request.due_ns), ns));
         }
     }

@@ -1,6 +1,6 @@
 //! The index over all records of a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use observer::record::{Connection, ExchangeEnd, Hop, PodRef, Record, SocketCall};
@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::views::Offset;
 use super::{Conn, Exch, Groups, Trans};
+use crate::correlate::clocks::Clocks;
 use crate::correlate::cluster::{Cluster, PodAt, Role};
 use crate::raw::{ClientRequest, RawRun};
 
@@ -19,6 +20,8 @@ pub struct Seen<'a> {
     pub exchanges: Vec<Exch<'a>>,
     /// Translations by time.
     pub translations: Vec<Trans<'a>>,
+    /// Nodes with records, in the order of their positions.
+    pub nodes: Vec<&'a str>,
     /// Nodes without a known clock offset: their times are taken as ours.
     pub nodes_without_clock: Vec<&'a str>,
     ids: FxHashMap<(u16, u64), u32>,
@@ -33,20 +36,19 @@ impl<'a> Seen<'a> {
     /// Indexes the records of `raw`; `client` is the list that positions refer to, in order of `seq`.
     /// Pods that the watch did not tell of, but a record does, are added to `cluster`. Millions of records do not fit into any
     /// cache: they are read once, here, and what all requests need of them is kept side by side.
-    pub fn index(raw: &'a RawRun, client: &[&ClientRequest], cluster: &mut Cluster<'a>) -> Self {
-        let offsets: HashMap<&str, i64> =
-            raw.observers.iter().map(|file| (file.node.as_str(), file.clock.offset_ns)).collect();
+    pub fn index(raw: &'a RawRun, client: &[&ClientRequest], clocks: &Clocks<'_>, cluster: &mut Cluster<'a>) -> Self {
         // By name, so that the order of the files plays no part.
         let mut nodes: BTreeMap<&str, Vec<&'a [Record]>> = BTreeMap::new();
         for (node, records) in &raw.records {
             nodes.entry(node).or_default().push(records);
         }
-        let nodes_without_clock = nodes.keys().copied().filter(|node| !offsets.contains_key(node)).collect();
+        let nodes_without_clock = nodes.keys().copied().filter(|node| clocks.of_node(node).is_none()).collect();
 
         let mut ids = FxHashMap::default();
         let (mut conns, mut exchanges, mut translations) = (Vec::new(), Vec::new(), Vec::new());
         for (position, (name, files)) in nodes.iter().enumerate() {
-            let (node, offset) = (position as u16, Offset(offsets.get(name).copied().unwrap_or(0)));
+            let offset_ns = clocks.of_node(name).map_or(0, |clock| clock.offset_ns);
+            let (node, offset) = (position as u16, Offset(offset_ns));
             let mut id_of = |cookie: u64| {
                 let next = ids.len() as u32;
                 *ids.entry((node, cookie)).or_insert(next)
@@ -108,6 +110,7 @@ impl<'a> Seen<'a> {
             conns,
             exchanges,
             translations,
+            nodes: nodes.into_keys().collect(),
             nodes_without_clock,
             ids,
             conn_of_id,

@@ -55,6 +55,7 @@ pub async fn look(experiment: &dyn Experiment, setup: &Setup, narrator: &dyn Nar
     }
     let url = match &setup.url {
         Some(url) => url.clone(),
+        None if setup.job.is_some() => gateway::discover_inside(&cluster.client, &setup.target, &setup.path).await?,
         None => gateway::discover(&cluster.client, &setup.target, &setup.path).await?,
     };
     if gateway::is_port_forward(&url) {
@@ -65,7 +66,10 @@ pub async fn look(experiment: &dyn Experiment, setup: &Setup, narrator: &dyn Nar
         warnings.push(warning);
     }
     source_ports(experiment, setup, narrator, &mut warnings)?;
-    gateway::wait_for_answer(&url, setup.patience).await?;
+    if setup.job.is_none() {
+        // A Service's own address answers inside the cluster only.
+        gateway::wait_for_answer(&url, setup.patience).await?;
+    }
     let journal_dir = journal::default_dir()?;
     clean_leftovers(&cluster, &journal_dir, narrator, &mut warnings).await?;
     let left_s = last_run::read(&journal_dir)
@@ -93,7 +97,11 @@ pub fn source_ports(
     if setup.client.keep_alive {
         return Ok(());
     }
-    let (plan, ports) = (Plan::new(&setup.schedule)?, SourcePorts::read());
+    let ports = match &setup.job {
+        Some(job) => Some(SourcePorts::of_pods(job.shards)),
+        None => SourcePorts::read(),
+    };
+    let plan = Plan::new(&setup.schedule)?;
     let Some((ports, missing)) = ports.and_then(|ports| Some((ports, ports.missing(&plan)?))) else { return Ok(()) };
     let what = format!(
         "a connection per request at this rate uses {} source ports within a minute; this machine has {}",

@@ -3,9 +3,11 @@
 mod look;
 mod perform;
 mod record;
+mod source;
 mod under_load;
 
 pub use look::source_ports;
+pub use source::Sent;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use super::files::Files;
 use super::{Experiment, ExperimentError, Narrator, Setup};
 use crate::cluster::connect::ConnectError;
 use crate::cluster::gateway::GatewayError;
+use crate::cluster::job::JobError;
 use crate::cluster::observer::ObserverError;
 use crate::cluster::restore::JournalError;
 use crate::load::schedule::ScheduleError;
@@ -61,6 +64,9 @@ pub enum RunError {
     /// No load.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// No load from inside the cluster.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// Ctrl-C before anything was sent.
     #[error("interrupted before the first request")]
     Interrupted,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::look::Ready;
+use super::source::Source;
 use super::under_load::under_load;
 use super::{Ran, RunError, record, stopped};
 use crate::cluster::act::Actor;
 use crate::cluster::describe::{describe, node_names};
+use crate::cluster::job::{JobPlan, Shards};
 use crate::cluster::observer::{Agent, Session};
 use crate::cluster::restore::leftovers::boot_id;
 use crate::cluster::restore::{Change, Entry, Journal};
@@ -25,6 +27,9 @@ const SETTLE_AFTER_ABORT: Duration = Duration::from_secs(120);
 
 /// From the last answer to the end of the observation: the last connections are still being closed, by both sides.
 const CLOSING: Duration = Duration::from_millis(500);
+
+/// How much longer than its schedule a Job may be there: pulling its image, waiting for its order, being fetched from.
+const JOB_SPARE: Duration = Duration::from_secs(600);
 
 /// From the last failure to the end of the watches.
 const HEARING: Duration = Duration::from_secs(3);
@@ -60,8 +65,16 @@ pub async fn perform(
 
     let announced =
         Change::ObserverRun { run_id: run_id.to_string(), namespace: setup.target.observer_namespace.clone() };
-    let session = match Box::pin(begin(experiment, setup, &lab, agents, &announced, stop)).await {
-        Ok(session) => session,
+    let load_plan = LoadPlan {
+        url: url.clone(),
+        schedule: plan,
+        workers: setup.workers(),
+        client: setup.client,
+        run_id,
+        start_ns: None,
+    };
+    let (load, session) = match Box::pin(begin(experiment, setup, &lab, load_plan, agents, &announced, stop)).await {
+        Ok(begun) => begun,
         Err(error) => {
             drop(watches);
             put_back(setup, &lab, stop).await;
@@ -76,7 +89,6 @@ pub async fn perform(
         warnings.push(format!("CPU throttling of pods is not measured: {why}"));
     }
     let counters = Arc::new(Counters::default());
-    let load = Load::new(LoadPlan { url, schedule: plan, workers: setup.workers(), client: setup.client, run_id });
     let sender = files.recorder.sender();
     let outcome = Box::pin(under_load(experiment, &lab, load, Arc::clone(&counters), sender, stop)).await;
     narrator.load_ended();
@@ -97,15 +109,18 @@ pub async fn perform(
     remember(&journal_dir, &cluster, setup, counters.snapshot().failed);
 
     let mut error = None;
-    match &outcome {
-        Ok(outcome) => record::sent(&mut run_file, experiment, outcome),
+    match outcome {
+        Ok(outcome) => {
+            warnings.extend(outcome.shards.iter().flat_map(|shard| shard.problems.iter().cloned()));
+            record::sent(&mut run_file, experiment, outcome);
+        }
         Err(failed) => {
             run_file.sent = counters.snapshot().sent;
             error = Some(failed.to_string());
         }
     }
     let ended = files.finish().await;
-    run_file.client_records_dropped = ended.dropped;
+    run_file.client_records_dropped += ended.dropped;
     (run_file.ended_by, error) = match stop.reason() {
         Some(Reason::Interrupt) => (EndedBy::Interrupt, error.or(ended.error.clone())),
         Some(Reason::Error(text)) => (EndedBy::Error, Some(text)),
@@ -132,17 +147,22 @@ async fn begin(
     experiment: &dyn Experiment,
     setup: &Setup,
     lab: &Lab,
+    load: LoadPlan,
     agents: Vec<Agent>,
     announced: &Change,
     stop: &Stop,
-) -> Result<Option<Session>, RunError> {
+) -> Result<(Source, Option<Session>), RunError> {
     tokio::select! {
         prepared = experiment.prepare(lab) => prepared?,
         _ = stop.aborted() => return Err(stopped(stop)),
     }
-    let Change::ObserverRun { run_id, .. } = announced else { return Ok(None) };
+    let load = tokio::select! {
+        load = Box::pin(source(setup, lab, load)) => load?,
+        _ = stop.aborted() => return Err(stopped(stop)),
+    };
+    let Change::ObserverRun { run_id, .. } = announced else { return Ok((load, None)) };
     if agents.is_empty() {
-        return Ok(None);
+        return Ok((load, None));
     }
     lab.announce(announced).await?;
     let request = observer::api::RunRequest {
@@ -153,13 +173,31 @@ async fn begin(
         client: client_name(),
     };
     match Session::open(agents, &request, &boot_id()).await {
-        Ok(session) => Ok(Some(session)),
+        Ok(session) => Ok((load, Some(session))),
         Err(error) => {
             // No agent has it, and another run's is not ours to call off.
             lab.closed(announced).await?;
             Err(error.into())
         }
     }
+}
+
+/// Where the load comes from. A Job is written down before it is made.
+async fn source(setup: &Setup, lab: &Lab, load: LoadPlan) -> Result<Source, RunError> {
+    let Some(job) = &setup.job else { return Ok(Source::Here(Box::new(Load::new(load)))) };
+    let plan = JobPlan {
+        name: format!("podwitness-load-{}", load.run_id),
+        namespace: setup.target.namespace.clone(),
+        image: job.image.clone(),
+        shards: job.shards,
+        deadline_s: (load.schedule.length_s() + setup.client.timeout.as_secs_f64()) as u64 + JOB_SPARE.as_secs(),
+    };
+    lab.narrator.step(&format!("starting {} senders in job/{}", plan.shards, plan.name));
+    let made = Change::Made { object: "job".into(), namespace: plan.namespace.clone(), name: plan.name.clone() };
+    lab.record(&made).await?;
+    let schedule = setup.schedule.clone();
+    let shards = Shards::start(&lab.actor.client, &plan, load, schedule, &boot_id()).await?;
+    Ok(Source::Job(Box::new(shards)))
 }
 
 /// Puts changes back, or leaves them for good when that was asked for.

@@ -3,24 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::source::{Sent, Source, SourceError};
 use crate::experiment::{Experiment, Lab};
 use crate::load::recorder::RecordSender;
-use crate::load::{Counters, Load, LoadError, LoadOutcome, Reason, Stop, monotonic_ns};
+use crate::load::{Counters, Reason, Stop, monotonic_ns};
 
 /// Sends, and lets the experiment act meanwhile.
 pub async fn under_load(
     experiment: &dyn Experiment,
     lab: &Lab,
-    load: Load,
+    load: Source,
     counters: Arc<Counters>,
     records: RecordSender,
     stop: &Stop,
-) -> Result<LoadOutcome, LoadError> {
-    let tickets = Arc::clone(&load.tickets);
-    let total = experiment.at_most().is_none().then(|| tickets.length());
+) -> Result<Sent, SourceError> {
+    let (start, length) = load.timing();
+    let total = experiment.at_most().is_none().then_some(length);
     let mut sending = Box::pin(load.run(Arc::clone(&counters), records, stop.clone()));
     let acting = async {
-        let start_ns = tickets.started().await;
+        let start_ns = start.known().await;
         tokio::time::sleep(Duration::from_nanos(start_ns.saturating_sub(monotonic_ns()))).await;
         tokio::select! {
             driven = experiment.drive(lab) => stop.set(match driven {
@@ -32,7 +33,7 @@ pub async fn under_load(
         std::future::pending::<()>().await;
     };
     let telling = async {
-        let start_ns = tickets.started().await;
+        let start_ns = start.known().await;
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
             let elapsed = Duration::from_nanos(monotonic_ns().saturating_sub(start_ns));

@@ -28,6 +28,9 @@ pub struct Completeness {
     pub failures_joined_by: BTreeMap<String, u64>,
     /// All losses that the agents count, by name; only those that are not zero.
     pub loss: BTreeMap<String, u64>,
+    /// Every node that a part of the lab ran on, or that has an agent.
+    #[serde(default)]
+    pub nodes: Vec<NodeSeen>,
     /// Clock error bound, largest of all nodes.
     pub clock_error_bound_ns: Option<u64>,
     /// goose's counts equal ours.
@@ -40,6 +43,29 @@ pub struct Completeness {
     pub attempts_joined_by: BTreeMap<JoinedBy, u64>,
     /// Gaps of the Kubernetes watch during the run.
     pub watch_gaps: u64,
+}
+
+/// One node, and what was seen there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeSeen {
+    /// Its name.
+    pub name: String,
+    /// It has an agent. Without one, nothing that happened at its pods was seen.
+    pub observer: bool,
+    /// Gateway pods that ran there during the run.
+    pub gateway_pods: u64,
+    /// Serving pods that ran there during the run.
+    pub upstream_pods: u64,
+    /// Records of this node. `null`: no agent, or its records are not whole.
+    pub records: Option<u64>,
+    /// Kernel events lost there. `null`: the agent cannot say.
+    pub events_dropped: Option<u64>,
+    /// The node's clock minus the load generator's. `null`: not measured.
+    pub clock_offset_ns: Option<i64>,
+    /// The offset is right within this. 0: one machine, one clock.
+    pub clock_error_bound_ns: Option<u64>,
+    /// The load generator runs on this node's machine.
+    pub same_machine: Option<bool>,
 }
 
 /// The pod that the observer names against the pod that the answer names (`x-pod-name`).

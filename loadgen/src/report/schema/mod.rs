@@ -26,7 +26,7 @@ pub use compare::{
     CauseChange, ComparedRun, ComparedSide, Comparison, Difference, DifferenceKind, FailureChange, Judgement,
     LatencyChange, QuantileChange, comparison_schema,
 };
-pub use completeness::{Completeness, ObserverCost, PodAgreement};
+pub use completeness::{Completeness, NodeSeen, ObserverCost, PodAgreement};
 pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowCause, SlowRequest};
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{HopReport, PodReport};

@@ -15,6 +15,9 @@ pub struct HopReport {
     pub from_to: String,
     /// Its distribution. `null`: not measured.
     pub latency: Option<Latency>,
+    /// A single value can be wrong by this much, because its ends were read on clocks of two machines. `null`: one clock.
+    #[serde(default)]
+    pub clock_error_bound_ns: Option<u64>,
 }
 
 /// One pod.

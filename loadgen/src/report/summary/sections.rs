@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::style::{Style, escape};
-use crate::report::schema::{Report, Source};
+use crate::report::schema::{NodeSeen, Report, Source};
 
 pub fn heading(report: &Report, style: Style) -> String {
     let run = &report.run;
@@ -88,6 +88,9 @@ pub fn completeness(report: &Report, style: Style) -> String {
         number(seen.join_conflicts),
         number(seen.attempts_unjoined),
     ));
+    for node in &seen.nodes {
+        line(of_node(node));
+    }
     if let Some(agreement) = seen.pod_agreement {
         line(format!("pod by observer = pod by answer: {} of {}", agreement.agreed, agreement.compared));
     }
@@ -107,6 +110,24 @@ pub fn completeness(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// "node a: 1 gateway and 2 serving pods, 1200 records, clock +1.250 ms ± 0.080 ms".
+fn of_node(node: &NodeSeen) -> String {
+    let name = escape(&node.name);
+    let pods = format!("node {name}: {} gateway and {} serving pods", node.gateway_pods, node.upstream_pods);
+    if !node.observer {
+        return format!("{pods}, no observer");
+    }
+    let records = node.records.map_or_else(|| "records not whole".to_owned(), |records| format!("{records} records"));
+    let clock = match (node.clock_offset_ns, node.clock_error_bound_ns, node.same_machine) {
+        (_, _, Some(true)) => "clock is ours (one machine)".to_owned(),
+        (Some(offset), Some(bound), _) => {
+            format!("clock {:+.3} ms ± {:.3} ms against ours", offset as f64 / 1e6, bound as f64 / 1e6)
+        }
+        _ => "clock not measured".to_owned(),
+    };
+    format!("{pods}, {records}, {clock}")
 }
 
 pub fn warnings(report: &Report, style: Style) -> String {

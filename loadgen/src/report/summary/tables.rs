@@ -191,7 +191,8 @@ pub fn hops(report: &Report, style: Style) -> String {
     table.add_row(row("total, from due", report.latency.from_due.as_ref()));
     table.add_row(row("total, from sent", report.latency.from_sent.as_ref()));
     for hop in &report.hops {
-        table.add_row(row(&format!("  {}", hop.name), hop.latency.as_ref()));
+        let bound = hop.clock_error_bound_ns.map_or(String::new(), |ns| format!(" (± {:.3} ms)", ns as f64 / 1e6));
+        table.add_row(row(&format!("  {}{bound}", hop.name), hop.latency.as_ref()));
     }
     style.title("Latency of successes") + &lines(&table)
 }

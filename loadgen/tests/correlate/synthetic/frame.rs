@@ -39,6 +39,7 @@ pub fn raw(experiment: &str) -> RawRun {
             sent: 0,
             client_records_dropped: 0,
             goose: None,
+            shards: Vec::new(),
             warnings: Vec::new(),
         },
         client: Vec::new(),
@@ -87,6 +88,7 @@ pub fn observer(records: u64) -> ObserverFile {
             error_bound_ns: 0,
             same_machine: true,
         },
+        clock_after: None,
         problems: Vec::new(),
     }
 }

@@ -4,9 +4,12 @@ mod clocks;
 mod flow;
 mod frame;
 mod records;
+mod two_nodes;
 mod world;
 
 pub use flow::{Flow, Try};
+#[allow(unused_imports, reason = "the benchmark shares this builder and has one node")]
+pub use two_nodes::{OTHER, split};
 #[allow(unused_imports, reason = "the benchmark shares this builder and needs the world only")]
 pub use world::{World, pod_ref};
 

@@ -5,3 +5,4 @@
 mod errors;
 mod pacing;
 mod server;
+mod shards;

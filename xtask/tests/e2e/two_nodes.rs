@@ -33,7 +33,9 @@ pub fn agents_at_their_own_cgroups(bench: &Bench) -> Result<()> {
 /// Gateway and pods on both nodes: each request is seen at both hops, once each, and by the node that it was at.
 pub fn every_request_across_nodes(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-spread-no-hook")?;
-    let run = watched(bench, "two-nodes-steady", &["steady", "--rate", "500", "--duration", "60s"])?;
+    // nginx and the answers are the witnesses here: `conntrack -E` itself loses events at this rate when the machine is busy.
+    let run = bench.experiment("two-nodes-steady", &["steady", "--rate", "500", "--duration", "60s"])?;
+    holds_for_every_run(bench, &run)?;
     let sent = run.number("/ledger/sent")?;
     ensure!(sent == 30_000, "{sent} requests instead of 30,000");
     ensure!(run.failed()? == 0, "{} failed: {}", run.failed()?, run.report["ledger"]);
@@ -54,7 +56,7 @@ pub fn rollout_as_assigned(bench: &Bench) -> Result<()> {
     run.assert_explained()
 }
 
-/// Runs it with conntrack of both nodes as a witness, and checks what must hold whatever happened.
+/// Runs it with conntrack of both nodes as a witness.
 fn watched(bench: &Bench, name: &str, arguments: &[&str]) -> Result<Run> {
     let nodes = bench.cluster.nodes();
     let witnesses = nodes.iter().map(|node| Conntrack::start_on(bench, node, name)).collect::<Result<Vec<_>>>()?;
@@ -65,12 +67,16 @@ fn watched(bench: &Bench, name: &str, arguments: &[&str]) -> Result<Run> {
         theirs.extend(witness.stop(&service, "5000", run.started_s()?)?);
     }
     theirs.sort_unstable();
-    run.assert_closed()?;
-    assert_nginx_agrees(bench, &run)?;
     assert_same(&new_upstream_entries(&run)?, &theirs)?;
-    both_nodes_watched(&run, nodes)?;
-    seen_once_and_at_home(&run)?;
+    holds_for_every_run(bench, &run)?;
     Ok(run)
+}
+
+fn holds_for_every_run(bench: &Bench, run: &Run) -> Result<()> {
+    run.assert_closed()?;
+    assert_nginx_agrees(bench, run)?;
+    both_nodes_watched(run, bench.cluster.nodes())?;
+    seen_once_and_at_home(run)
 }
 
 /// Both nodes had a part in it, and an agent that kept all it saw.

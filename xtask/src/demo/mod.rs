@@ -58,12 +58,12 @@ pub fn demo(args: &DemoArgs) -> Result<()> {
     steps.next("tools: what is missing is installed", "1 min once, then 1 s");
     setup::ensure()?;
 
-    steps.next("Kubernetes from source, once", "6 min once, then nothing");
+    steps.next("Kubernetes from source, once", "5 to 10 min once, then nothing");
     if args.context.is_none() {
         binaries::ensure(false)?;
     }
 
-    steps.next("load generator, observer and images", "6 min once, then 5 s");
+    steps.next("load generator, observer and images", "5 to 10 min once, then 5 s");
     let loadgen = static_build::loadgen()?;
     let images = archives(&[image::Which::All])?;
 

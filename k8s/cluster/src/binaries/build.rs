@@ -76,7 +76,7 @@ fn announce(go: &Go, steps: &Steps) {
     let version = kubernetes_version();
     let fetch = if go.fetches_newer { ", fetching a newer Go first" } else { "" };
     steps.say(format!(
-        "building Kubernetes {version} from source with Go {}{fetch} (once; usually 6 minutes on 2 cores, less on more)",
+        "building Kubernetes {version} from source with Go {}{fetch} (once; 5 to 10 minutes on 2 cores, less on more)",
         go.version
     ));
 }
@@ -85,8 +85,10 @@ fn compile(go: &Go, dir: &Path, steps: &Steps) -> Result<()> {
     let bin = dir.join("bin");
     fs::create_dir_all(&bin).doing(|| format!("making {}", bin.display()))?;
     let mut command = Command::new(&go.path);
-    // -buildvcs=false: the cache may lie within someone's repository.
-    command.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &source::linker_flags(), "-o"]);
+    // -buildvcs=false: the cache may lie within someone's repository. The linker drops what is there for debuggers; not
+    // making it in the first place saves a seventh of the time.
+    let flags = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags"];
+    command.arg("build").args(flags).arg(source::linker_flags()).arg("-o");
     command.arg(&bin).arg("tool").current_dir(dir.join("source"));
     command.env("CGO_ENABLED", "0").env("GOWORK", "off").env_remove("GOOS").env_remove("GOARCH");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -108,17 +108,19 @@ pub async fn perform(
     drop(lab);
     remember(&journal_dir, &cluster, setup, counters.snapshot().failed);
 
-    let mut error = None;
-    match outcome {
+    let mut error = match outcome {
         Ok(outcome) => {
-            warnings.extend(outcome.shards.iter().flat_map(|shard| shard.problems.iter().cloned()));
+            let mut problems = outcome.shards.iter().flat_map(|shard| shard.problems.iter().cloned());
+            let first = problems.next();
+            warnings.extend(problems);
             record::sent(&mut run_file, experiment, outcome);
+            first
         }
         Err(failed) => {
             run_file.sent = counters.snapshot().sent;
-            error = Some(failed.to_string());
+            Some(failed.to_string())
         }
-    }
+    };
     let ended = files.finish().await;
     run_file.client_records_dropped += ended.dropped;
     (run_file.ended_by, error) = match stop.reason() {

@@ -26,6 +26,7 @@ mod node;
 mod objects;
 mod options;
 mod pki;
+mod pod_bridge;
 pub mod preflight;
 mod probe;
 pub mod process;

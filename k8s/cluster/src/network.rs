@@ -9,7 +9,7 @@ use nix::sched::{CloneFlags, setns};
 use crate::command::{run, system};
 use crate::error::Doing;
 use crate::node::{CLIENT_ADDRESS, CLIENT_NAMESPACE, LAN_PREFIX, Node, namespace_path};
-use crate::{Error, Result, sysctl};
+use crate::{Error, Result, pod_bridge, sysctl};
 
 const BRIDGE: &str = "lan";
 /// The bridge's alias names the cluster it belongs to.
@@ -63,6 +63,7 @@ fn create_node(node: &Node) -> Result<()> {
     in_node(&["link", "set", &near, "up"])?;
     // The client does not forward: this is a route to nowhere, which Kubernetes wants to have.
     in_node(&["route", "add", "default", "via", &CLIENT_ADDRESS.to_string()])?;
+    pod_bridge::create(&name)?;
     within(&namespace_path(&name), || {
         sysctl::set("net/ipv4/ip_forward", "1")?;
         // Pods on the node's bridge reach Services through the node's rules only with this.

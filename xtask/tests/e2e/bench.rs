@@ -46,7 +46,10 @@ impl Bench {
         }
         images.sort();
         ensure!(!images.is_empty(), "no archives in {}", inputs.archives.display());
-        let cluster = ClusterGuard::up(&Options { images, metrics: Metrics::Fast, nodes, ..Options::default() })?;
+        // Few addresses: those of pods that are gone come back soon.
+        let pod_subnet = "10.244.0.0/27".parse().context("the subnet")?;
+        let metrics = Metrics::Fast;
+        let cluster = ClusterGuard::up(&Options { images, pod_subnet, metrics, nodes, ..Options::default() })?;
         Lab::new(&cluster).install_observer()?;
         let out = verbs::run::root().join("target/e2e");
         Ok(Self { cluster, loadgen: inputs.loadgen.clone(), out })

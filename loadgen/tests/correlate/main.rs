@@ -12,6 +12,7 @@ mod joins;
 mod lab;
 mod page;
 mod properties;
+mod recorded;
 mod reports;
 mod schema;
 mod synthetic;

@@ -16,7 +16,7 @@ use crate::cluster::preflight::Permission;
 pub enum Every {
     /// So long after the one before.
     Time(Duration),
-    /// As soon as the Deployment is whole again, as a drain under a PodDisruptionBudget does it. That is when it hurts:
+    /// As soon as the Deployment is whole again, as a drain under a `PodDisruptionBudget` does it. That is when it hurts:
     /// kube-proxy has just taken in the new pod and waits up to its least interval (1 s) before the next change.
     Ready,
 }

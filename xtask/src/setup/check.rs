@@ -19,6 +19,7 @@ pub fn all(tools: &Tools) -> Vec<Need> {
     needs.push(busybox(tools));
     needs.push(bpf::core());
     needs.push(bpf::linker(tools));
+    needs.push(btf());
     needs.push(tracefs());
     needs.push(cargo_deny(tools));
     needs
@@ -105,6 +106,16 @@ fn busybox(tools: &Tools) -> Need {
         Remedy::ByHand(format!("put a static busybox at {BUSYBOX_PATH}"))
     };
     Need::missing(name, false, "only for a shell in the gateway and in debug pods", remedy)
+}
+
+/// Without it the agent cannot start, which one wants to know before half an hour of building.
+fn btf() -> Need {
+    let (name, path) = ("btf", "/sys/kernel/btf/vmlinux");
+    if Path::new(path).is_file() {
+        return Need::there(name, true, path);
+    }
+    let remedy = "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as every current distribution's is".to_owned();
+    Need::missing(name, true, format!("{path} is not there; the observer cannot start"), Remedy::ByHand(remedy))
 }
 
 fn tracefs() -> Need {

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::canary::{self, CanaryArgs};
 use super::dual_rollout::{self, DualRolloutArgs};
 use super::prove_fix::ProveArgs;
+use super::rates::{Ramp, Step};
 use super::rollback::{self, RollbackArgs};
 use crate::cluster::act::{PreStop, Which};
 use crate::experiment::pod_delete::Every;
@@ -371,45 +372,6 @@ pub struct DoctorArgs {
     pub clean: bool,
     #[command(flatten)]
     pub target: TargetArgs,
-}
-
-/// `FROM:TO`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ramp {
-    /// At the start.
-    pub from_per_s: f64,
-    /// At the end.
-    pub to_per_s: f64,
-}
-
-/// `RATE:TIME`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
-    /// Rate.
-    pub rate_per_s: f64,
-    /// For this long.
-    pub length: Duration,
-}
-
-impl std::str::FromStr for Ramp {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once(':').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-        let (from_per_s, to_per_s) = parts.ok_or("write it as FROM:TO, e.g. 50:500")?;
-        Ok(Self { from_per_s, to_per_s })
-    }
-}
-
-impl std::str::FromStr for Step {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once(':');
-        let parts = parts.and_then(|(rate, time)| Some((rate.parse().ok()?, humantime::parse_duration(time).ok()?)));
-        let (rate_per_s, length) = parts.ok_or("write each step as RATE:TIME, e.g. 100:30s")?;
-        Ok(Self { rate_per_s, length })
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use k8s_openapi::api::core::v1::Service;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
-use super::args::{LoadArgs, ResultArgs, Step, TargetArgs};
+use super::args::{LoadArgs, ResultArgs, TargetArgs};
 use super::exit::Failure;
+use super::rates::Step;
 use super::run::{perform, setup_for};
 use crate::cluster::act::{ActError, Actor};
 use crate::cluster::{Cluster, Timeline};

@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod progress;
 mod prove_fix;
+mod rates;
 mod repeat;
 mod rollback;
 mod run;

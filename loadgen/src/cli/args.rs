@@ -68,7 +68,7 @@ pub enum Command {
     #[command(name = "dual-rollout", after_help = dual_rollout::HELP)]
     DualRollout(DualRolloutArgs),
     /// Make every output of a run again from its raw files.
-    Report(ReportArgs),
+    Report(super::finish::ReportArgs),
     /// Answer the lab's questions from any number of runs: q8.json, q9.json, q10.json, report.html and answers.md.
     #[command(after_help = super::answers::HELP)]
     Answers(AnswersArgs),
@@ -339,15 +339,6 @@ pub struct RolloutArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub result: ResultArgs,
-}
-
-/// `report`.
-#[derive(Clone, Debug, Args)]
-pub struct ReportArgs {
-    /// Directory of the run.
-    pub dir: PathBuf,
-    #[command(flatten)]
-    pub show: ShowArgs,
 }
 
 /// `answers`.

@@ -1,11 +1,13 @@
 //! From raw files to results.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{ReportArgs, ShowArgs};
+use clap::Args;
+
+use super::args::ShowArgs;
 use super::exit::{Failure, INTERRUPTED, THRESHOLD, TOOL};
 use super::output;
-use crate::correlate::correlate;
+use crate::correlate::{SLOWEST, correlate_explaining};
 use crate::experiment::Ran;
 use crate::raw::EndedBy;
 use crate::raw::read::read_run;
@@ -15,15 +17,27 @@ use crate::report::schema::Report;
 use crate::report::summary;
 use crate::report::threshold::Condition;
 
+/// `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Directory of the run.
+    pub dir: PathBuf,
+    /// Explain so many of the slowest successes.
+    #[arg(long, value_name = "N", default_value_t = SLOWEST)]
+    pub slowest: usize,
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
 /// `loadgen report DIR`.
 pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
-    let report = make(&args.dir, &args.show)?;
+    let report = make(&args.dir, &args.show, args.slowest)?;
     Ok(verdict(&report))
 }
 
 /// After a run: its report, and the exit code that follows from both.
 pub fn after(ran: &Ran, show: &ShowArgs) -> Result<u8, Failure> {
-    let report = make(&ran.dir, show);
+    let report = make(&ran.dir, show, SLOWEST);
     exit_code(ran, report)
 }
 
@@ -48,20 +62,20 @@ fn exit_code(ran: &Ran, report: Result<Report, Failure>) -> Result<u8, Failure> 
     })
 }
 
-fn make(dir: &Path, show: &ShowArgs) -> Result<Report, Failure> {
-    let report = write_to(dir, &show.fail_if)?;
+fn make(dir: &Path, show: &ShowArgs, slowest: usize) -> Result<Report, Failure> {
+    let report = write_to(dir, &show.fail_if, slowest)?;
     output::print(&report, show.output)?;
     Ok(report)
 }
 
 /// Makes a run's report and prints nothing.
 pub fn write(ran: &Ran, fail_if: &[Condition]) -> Result<Report, Failure> {
-    write_to(&ran.dir, fail_if)
+    write_to(&ran.dir, fail_if, SLOWEST)
 }
 
-fn write_to(dir: &Path, fail_if: &[Condition]) -> Result<Report, Failure> {
+fn write_to(dir: &Path, fail_if: &[Condition], slowest: usize) -> Result<Report, Failure> {
     let raw = read_run(dir).map_err(Failure::tool)?;
-    let report = judge(correlate(&raw), fail_if);
+    let report = judge(correlate_explaining(&raw, slowest), fail_if);
     write_json(&dir.join("report.json"), &report).map_err(Failure::tool)?;
     write_text(&dir.join("report.html"), &html(&report).map_err(Failure::tool)?).map_err(Failure::tool)?;
     Ok(report)

@@ -25,5 +25,5 @@ pub const CLOCK_SLACK_NS: u64 = 50_000;
 /// A SYN is repeated after one second; nothing faster is a repetition.
 pub const SYN_TIMEOUT_NS: u64 = 900_000_000;
 
-/// Slowest successes that are explained.
+/// Slowest successes that are explained where nobody asks for more.
 pub const SLOWEST: usize = 10;

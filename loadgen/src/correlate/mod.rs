@@ -36,6 +36,7 @@ mod verdict;
 mod warnings;
 mod what_if;
 
+pub use limits::SLOWEST;
 pub use verdict::Propagation;
 
 use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
@@ -49,7 +50,12 @@ use seen::Seen;
 
 /// Makes the report of a run. Thresholds are not part of the raw files: see [`crate::report::threshold`].
 pub fn correlate(raw: &RawRun) -> Report {
-    in_context(raw, assemble)
+    correlate_explaining(raw, SLOWEST)
+}
+
+/// The same with so many of the slowest successes explained.
+pub fn correlate_explaining(raw: &RawRun, slowest: usize) -> Report {
+    in_context(raw, |ctx, timeline| assemble(ctx, timeline, slowest))
 }
 
 /// Joins a run and hands it on.
@@ -82,7 +88,7 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
     then(&ctx, &timeline)
 }
 
-fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
+fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry], slowest: usize) -> Report {
     let run = &ctx.raw.run;
     let moments = chain::kernel_moments(ctx);
     let failed = failures::failures(ctx, &moments);
@@ -123,7 +129,7 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry]) -> Report {
         slow_pod,
         canary,
         revisions: revisions::revisions(ctx),
-        slow: slow::slowest(ctx),
+        slow: slow::slowest(ctx, slowest),
         observer_cost: completeness::observer_cost(ctx),
         ledger,
         completeness,

@@ -5,14 +5,13 @@ use std::cmp::Reverse;
 use super::context::Context;
 use super::hops::{Stretch, stretches};
 use super::ledger::start_ns;
-use super::limits::SLOWEST;
 use crate::report::schema::{SlowCause, SlowRequest};
 
 /// A SYN is repeated after one second; nothing faster is one.
 const SYN_TIMEOUT_NS: u64 = 900_000_000;
 
-/// The slowest successes, the slowest first.
-pub fn slowest(ctx: &Context<'_, '_>) -> Vec<SlowRequest> {
+/// So many of the slowest successes, the slowest first.
+pub fn slowest(ctx: &Context<'_, '_>, count: usize) -> Vec<SlowRequest> {
     let mut by_latency: Vec<(Reverse<u64>, u32)> = ctx
         .client
         .iter()
@@ -20,9 +19,9 @@ pub fn slowest(ctx: &Context<'_, '_>) -> Vec<SlowRequest> {
         .filter(|(_, client)| client.succeeded())
         .map(|(position, client)| (Reverse(client.end_ns.saturating_sub(start_ns(client))), position as u32))
         .collect();
-    if by_latency.len() > SLOWEST {
-        by_latency.select_nth_unstable(SLOWEST);
-        by_latency.truncate(SLOWEST);
+    if by_latency.len() > count {
+        by_latency.select_nth_unstable(count);
+        by_latency.truncate(count);
     }
     by_latency.sort_unstable();
     by_latency.into_iter().map(|(Reverse(latency_ns), request)| explain(ctx, request, latency_ns)).collect()
@@ -80,8 +79,11 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
         Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "the gateway did not read it sooner".to_owned()),
         Stretch::QueuedAtPod | Stretch::Pod => {
             let throttled = throttled(ctx, request);
-            if let Some(proven_us) = throttled.and_then(|throttled| throttled.within_us(ns / 1_000)) {
-                let why = format!("{name}'s CPU limit stopped it for at least {proven_us} µs of that time");
+            let seen_us = stopped_us(ctx, request, stretch);
+            let proven_us = throttled.and_then(|throttled| throttled.within_us(ns / 1_000)).unwrap_or(0).max(seen_us);
+            // Less than half of it explains something, but not why it was slow.
+            if proven_us * 2_000 >= ns {
+                let why = format!("{name}'s CPU limit stopped it for {:.1} ms of that time", proven_us as f64 / 1e3);
                 return (SlowCause::CpuThrottled, why);
             }
             let beside = throttled.filter(|throttled| throttled.us > 0).map_or(String::new(), |throttled| {
@@ -104,6 +106,18 @@ fn syn_repeated(ctx: &Context<'_, '_>, request: u32, ns: u64) -> bool {
     let opened_ns = front.conn.map(|at| ctx.seen.conns[at as usize].opened_ns());
     ns >= SYN_TIMEOUT_NS
         && created_ns.zip(opened_ns).is_some_and(|(created, opened)| opened.saturating_sub(created) >= SYN_TIMEOUT_NS)
+}
+
+/// For how long the serving pod's limit stopped it in that part of the way, by what the agent of its node read.
+fn stopped_us(ctx: &Context<'_, '_>, request: u32, stretch: Stretch) -> u64 {
+    let Some(attempt) = ctx.join.decisive(request) else { return 0 };
+    let (Some(pod), Some(exchange)) = (attempt.pod, ctx.pod_exchange(attempt)) else { return 0 };
+    let read_ns = exchange.request_read_ns().unwrap_or(exchange.request_start_ns());
+    let (from_ns, to_ns) = match stretch {
+        Stretch::QueuedAtPod => (exchange.request_start_ns(), read_ns),
+        _ => (read_ns, exchange.last_seen_ns()),
+    };
+    ctx.cluster.pod(pod).stops.iter().map(|stop| stop.within_us(from_ns, to_ns)).sum()
 }
 
 /// How long a pod was throttled between the two readings around a request.

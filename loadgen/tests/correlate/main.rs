@@ -15,6 +15,7 @@ mod properties;
 mod recorded;
 mod reports;
 mod schema;
+mod slow;
 mod synthetic;
 mod two_nodes;
 mod updates;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct CoreConfig {
     pub absent: BTreeMap<&'static str, String>,
     /// Shared with the reader of conntrack.
     pub ports: Arc<PortSet>,
+    /// Shared with the reader of CPU limits: a run is open.
+    pub run_open: Arc<AtomicBool>,
 }
 
 /// The way to the core.
@@ -190,6 +193,7 @@ impl Core {
         match input {
             Input::Watch(report) => self.take_watch(report),
             Input::Cgroups(found, started_ns) => self.joiner.scanned(&found, started_ns, monotonic_ns()),
+            Input::Stopped(stopped) => self.take_stopped(stopped),
             Input::Command(Command::Stop) => return false,
             Input::Command(command) => self.obey(command),
         }

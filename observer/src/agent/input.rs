@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::hops::Hops;
 use crate::api::{Problem, RecordsEnd, Run, RunRequest, Status};
+use crate::pods::throttling::Stopped;
 use crate::pods::watch;
 use crate::runs::{Lines, Refused};
 
@@ -17,6 +18,8 @@ pub enum Input {
     Watch(watch::Report),
     /// The cgroup tree was read, beginning at.
     Cgroups(HashMap<u64, Arc<str>>, u64),
+    /// CPU limits have stopped pods.
+    Stopped(Vec<Stopped>),
     /// A question or an order.
     Command(Command),
 }

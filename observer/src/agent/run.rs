@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -18,7 +19,7 @@ use crate::flow::FlowConfig;
 use crate::kernel::{Kernel, LoadOptions};
 use crate::nat::conntrack;
 use crate::pods::topology::{Parts, Wanted};
-use crate::pods::{ServiceName, Topology, cgroup_mount, cgroups, node_cgroup, watch};
+use crate::pods::{ServiceName, Topology, cgroup_mount, cgroups, node_cgroup, throttling, watch};
 use crate::ports::PortSet;
 use crate::serve;
 
@@ -84,6 +85,7 @@ pub async fn run(options: RunOptions) -> Result<()> {
     let mut absent = BTreeMap::new();
     start_conntrack(&core, &ports, &mut absent);
     let scan = start_scan(&core, cgroup.clone());
+    let run_open = start_throttling(&core);
     let client = kubernetes(&options, &mut absent).await;
     let config = CoreConfig {
         node: node.clone(),
@@ -92,6 +94,7 @@ pub async fn run(options: RunOptions) -> Result<()> {
         records_max_bytes: options.records_mib << 20,
         absent,
         ports,
+        run_open,
     };
     let thread = core::spawn(config, kernel, flow, inputs, scan).context("no thread for the core")?;
 
@@ -208,6 +211,16 @@ fn start_scan(core: &Handle, root: PathBuf) -> Option<cgroups::ScanRequest> {
     cgroups::spawn(root, monotonic_ns, report)
         .inspect_err(|error| tracing::warn!(%error, "no thread for the cgroup scan: pods are known by address only"))
         .ok()
+}
+
+/// The reader's switch: it reads while a run is open.
+fn start_throttling(core: &Handle) -> Arc<AtomicBool> {
+    let (tell, run_open) = (core.clone(), Arc::new(AtomicBool::new(false)));
+    let report = move |stopped| tell.tell(Input::Stopped(stopped));
+    if let Err(error) = throttling::spawn(Arc::clone(&run_open), monotonic_ns, report) {
+        tracing::warn!(%error, "no thread for the pods' cpu.stat: what a CPU limit delays is not told");
+    }
+    run_open
 }
 
 async fn kubernetes(options: &RunOptions, absent: &mut BTreeMap<&'static str, String>) -> Option<kube::Client> {

@@ -26,6 +26,24 @@ pub fn mounts() -> procfs::ProcResult<Vec<Mount>> {
         .collect())
 }
 
+/// The top of the hierarchy in which pods' CPU limits are: of version 1 where the host uses it, else of version 2.
+pub fn cpu() -> Option<PathBuf> {
+    let all = procfs::process::Process::myself().and_then(|process| process.mountinfo()).ok()?;
+    let of_cpu = |mount: &procfs::process::MountInfo| {
+        mount.fs_type == "cgroup2" || (mount.fs_type == "cgroup" && mount.super_options.contains_key("cpu"))
+    };
+    let mounts = all.0.into_iter().filter(of_cpu);
+    let mounts: Vec<(bool, Mount)> = mounts
+        .map(|mount| {
+            let first = mount.fs_type == "cgroup";
+            (first, Mount { pods: count(&mount.mount_point), path: mount.mount_point, root: mount.root })
+        })
+        .collect();
+    let of_version = |first: bool| mounts.iter().filter(|it| it.0 == first).map(|it| it.1.clone()).collect::<Vec<_>>();
+    let chosen = |mounts: Vec<Mount>| choose(&mounts).filter(|mount| mount.pods > 0).map(|mount| mount.path.clone());
+    chosen(of_version(true)).or_else(|| chosen(of_version(false)))
+}
+
 fn count(path: &Path) -> usize {
     cgroups::scan(path).map_or(0, |found| found.len())
 }

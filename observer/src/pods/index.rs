@@ -109,6 +109,11 @@ impl PodIndex {
         self.cgroups.get(&cgroup_id).map(|cgroup| &cgroup.uid)
     }
 
+    /// A cgroup of this pod is, or was, among those that were scanned.
+    pub fn has_cgroup_of(&self, uid: &str) -> bool {
+        self.cgroups.values().any(|cgroup| &*cgroup.uid == uid)
+    }
+
     /// A pod by UID, tombstones included.
     pub fn by_uid(&self, uid: &str) -> Option<&Arc<PodRef>> {
         self.pods.get(uid).map(|entry| &entry.pod)

@@ -7,12 +7,14 @@ mod connection;
 mod exchange;
 mod nat;
 mod pod;
+mod throttling;
 mod translation;
 
 pub use connection::{Close, Connection, Outcome, SocketCall, SocketCallKind};
 pub use exchange::{Exchange, ExchangeEnd};
 pub use nat::{Nat, NatSource};
 pub use pod::{PodRef, PodSource};
+pub use throttling::Throttling;
 pub use translation::Translation;
 
 use schemars::JsonSchema;
@@ -42,4 +44,6 @@ pub enum Record {
     Exchange(Exchange),
     /// A connection to the gateway's Service, as the node translated it; also of one that no socket ever answered.
     Translation(Translation),
+    /// A pod's CPU limit kept it from running.
+    Throttling(Throttling),
 }

@@ -30,6 +30,7 @@ pub fn belongs(record: &Record, run: Span<'_>) -> bool {
             on_the_way(it.hop) && own && overlaps(it.request_start_ns, ended_ns)
         }
         Record::Translation(it) => overlaps(it.nat.created_ns, Some(it.nat.created_ns)),
+        Record::Throttling(it) => overlaps(it.from_ns, Some(it.to_ns)),
     }
 }
 

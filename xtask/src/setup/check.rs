@@ -15,6 +15,7 @@ use crate::run::root;
 pub fn all(tools: &Tools) -> Vec<Need> {
     let mut needs = cluster();
     needs.push(program(tools, "nft", "nftables", "only for kube-proxy's nftables mode"));
+    needs.push(program(tools, "tcpdump", "tcpdump", "only for `cargo xtask test`: a witness on the wire"));
     needs.push(nginx(tools));
     needs.push(busybox(tools));
     needs.push(bpf::core());

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -14,12 +14,14 @@ use podwitness_cluster::Cluster;
 use serde_json::Value;
 
 use super::{
+    injectors::slow::SLOW_US,
     judge::Request,
     node::{Network, PodProcess, at},
 };
 use crate::{
     lab::{Lab, NAMESPACE},
     ndjson,
+    run::run,
 };
 
 /// The bench's own form of the lab.
@@ -210,9 +212,25 @@ impl Run {
 
     /// Waits for its end.
     pub fn finish(mut self) -> Result<Finished> {
+        self.wait()?;
+        Finished::read(&self.folder)
+    }
+
+    /// The same, and every good answer that came late has the reason that the report gives.
+    pub fn finish_explained(mut self, loadgen: &Path) -> Result<Finished> {
+        self.wait()?;
+        let mut report = Command::new(loadgen);
+        report.arg("report").arg(&self.folder).arg(format!("--slowest={}", u32::MAX)).stdout(Stdio::null());
+        run(&mut report)?;
+        let mut finished = Finished::read(&self.folder)?;
+        finished.take_slow();
+        Ok(finished)
+    }
+
+    fn wait(&mut self) -> Result<()> {
         let status = self.child.wait()?;
         ensure!(status.success(), "the load generator ended with {status}:\n{}", self.said());
-        Finished::read(&self.folder)
+        Ok(())
     }
 }
 
@@ -265,6 +283,16 @@ impl Finished {
         }
         ensure!(causes.is_empty(), "the report has {} failures of requests that were not sent", causes.len());
         Ok(Self { report, requests })
+    }
+
+    fn take_slow(&mut self) {
+        let slow = self.report["slow"].as_array().map_or(&[][..], Vec::as_slice);
+        let slow = slow.iter().filter(|slow| slow["latency_us"].as_u64().is_some_and(|us| us >= SLOW_US));
+        let causes: std::collections::HashMap<u64, &str> =
+            slow.filter_map(|slow| Some((slow["seq"].as_u64()?, slow["cause"].as_str()?))).collect();
+        for request in self.requests.iter_mut().filter(|request| request.succeeded) {
+            request.reported = causes.get(&request.seq).map(|&cause| cause.to_owned());
+        }
     }
 
     /// Kernel events that the observer lost and counted. `None`: not measured.

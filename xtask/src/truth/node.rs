@@ -50,18 +50,24 @@ pub struct PodProcess(pub i32);
 impl PodProcess {
     /// The process with the lowest pid of the pod's that run this program.
     pub fn find(uid: &str, program: &str) -> Result<Self> {
+        Self::all(uid, program)?.first().copied().with_context(|| format!("pod {uid} has no process {program}"))
+    }
+
+    /// All of the pod's processes that run this program, by pid.
+    pub fn all(uid: &str, program: &str) -> Result<Vec<Self>> {
         let name = format!("pod{uid}");
-        let mut first: Option<i32> = None;
+        let mut found = Vec::new();
         for process in fs::read_dir("/proc").context("cannot read /proc")?.flatten() {
             let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
             // A process may end while we look at it.
             let Ok(cgroup) = fs::read_to_string(process.path().join("cgroup")) else { continue };
             let Ok(comm) = fs::read_to_string(process.path().join("comm")) else { continue };
             if comm.trim() == program && cgroup.contains(&name) {
-                first = Some(first.map_or(pid, |first| first.min(pid)));
+                found.push(pid);
             }
         }
-        first.map(Self).with_context(|| format!("pod {uid} has no process {program}"))
+        found.sort_unstable();
+        Ok(found.into_iter().map(Self).collect())
     }
 
     /// SIGKILL: it has no chance to answer anyone.

@@ -28,6 +28,35 @@ pub fn unknown_objects(bench: &Bench) -> Result<()> {
     said(bench, &["steady", "--rate=-3", "--out", &out], 2, &["a rate must be"])
 }
 
+/// A disk that is full is named, with what to do; the agent is free for the next run.
+pub fn full_disk(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/local-fast-no-hook")?;
+    let disk = SmallDisk::mount(bench.folder("full-disk")?)?;
+    let out = disk.0.join("run");
+    let out = out.to_string_lossy();
+    let load = ["steady", "--rate", "200", "--duration", "8s", "--out", &out];
+    said(bench, &load, 1, &["No space left on device", "fix:"])?;
+    bench.experiment("after-full-disk", &["steady", "--rate", "50", "--duration", "2s"])?.assert_closed()
+}
+
+/// A file system with room for a run, but not for its records, unmounted when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: std::path::PathBuf) -> Result<Self> {
+        std::fs::create_dir_all(&at)?;
+        let (none, flags) = (None::<&str>, nix::mount::MsFlags::empty());
+        nix::mount::mount(none, &at, Some("tmpfs"), flags, Some("size=704k")).context("cannot mount a tmpfs")?;
+        Ok(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = nix::mount::umount(&self.0);
+    }
+}
+
 /// The second asker is told who is first.
 pub fn two_runs_at_once(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-no-hook")?;

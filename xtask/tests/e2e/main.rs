@@ -6,6 +6,7 @@
 mod bad_input;
 mod balance;
 mod bench;
+mod capture;
 mod churn;
 mod job;
 mod observer;
@@ -98,6 +99,7 @@ const ONE_NODE: Tests = &[
     ("hpa_decides_as_its_formula_says", scale::by_autoscaler),
     ("a_second_run_at_once_is_refused", bad_input::two_runs_at_once),
     ("unknown_objects_are_named_with_a_fix", bad_input::unknown_objects),
+    ("a_full_disk_is_named_and_leaves_nothing_open", bad_input::full_disk),
     ("ctrl_c_in_a_rollout_restores_the_cluster", bad_input::interrupt),
 ];
 
@@ -117,7 +119,10 @@ fn trials(tests: Tests, bench: Option<&std::sync::Arc<bench::Bench>>) -> Vec<Tri
             let bench = bench.cloned();
             Trial::test(name, move || {
                 let bench = bench.ok_or("no cluster")?;
-                test(&bench).map_err(|error| format!("{error:#}").into())
+                let start = std::time::Instant::now();
+                let result = test(&bench).map_err(|error| format!("{error:#}").into());
+                eprint!("({:.0} s) ", start.elapsed().as_secs_f64());
+                result
             })
         })
         .collect()

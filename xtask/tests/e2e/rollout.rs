@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     bench::Bench,
+    capture::Capture,
     report::Run,
     witness::{Conntrack, assert_nginx_agrees, assert_same, cluster_ip, new_upstream_entries},
 };
@@ -12,8 +13,8 @@ const RATE: [&str; 2] = ["--rate", "250"];
 const ROLLOUT: &[&str] = &["rollout"];
 const DELETIONS: &[&str] = &["pod-delete", "--repeat", "3", "--every", "ready"];
 
-/// The hook of the assignment fails in an image without a shell; each lost request is explained, and two witnesses
-/// count what we count.
+/// The hook of the assignment fails in an image without a shell; each lost request is explained, and three witnesses
+/// tell the same.
 pub fn as_assigned(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast")?;
     let run = watched(bench, "rollout-as-assigned", ROLLOUT)?;
@@ -58,13 +59,15 @@ fn nothing_lost(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Runs it with both witnesses listening.
+/// Runs it with all witnesses listening.
 fn watched(bench: &Bench, name: &str, experiment: &[&str]) -> Result<Run> {
     let conntrack = Conntrack::start(bench, name)?;
+    let capture = Capture::start(bench, name, "5000")?;
     let run = bench.experiment(name, &[experiment, &RATE[..]].concat())?;
     let theirs = conntrack.stop(&cluster_ip(bench, "ml-inference-service")?, "5000", run.started_s()?)?;
     run.assert_closed()?;
     assert_nginx_agrees(bench, &run)?;
     assert_same(&new_upstream_entries(&run)?, &theirs)?;
+    capture.assert_agrees(&run)?;
     Ok(run)
 }

@@ -4,6 +4,7 @@
 
 mod manifest;
 mod merge;
+mod pods;
 mod shards;
 
 pub use manifest::{JobPlan, manifest};

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::api::PostParams;
+use kube::{Api, Client};
 use tokio::sync::Mutex;
 
-use super::manifest::{JobPlan, LABEL, manifest};
+use super::manifest::{JobPlan, manifest};
 use super::merge::{on_its_clock, on_our_clock};
+use super::pods;
 use crate::cluster::connect::words;
 use crate::cluster::observer::{Agent, Conversation, ObserverError, measure};
 use crate::experiment::runner::Sent;
@@ -21,9 +21,6 @@ use crate::load::{Counters, LoadPlan, Shard, Stop, monotonic_ns};
 use crate::raw::{ClientRequest, ClockOffset, GooseCheck, Schedule, ShardFile};
 use crate::shard::{Order, Progress, RecordsEnd, State};
 
-/// Until all pods run. An image that must be pulled first takes its time.
-const PATIENCE: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// From the order to the first due time: time enough for all shards to have made their workers.
 const LEAD: Duration = Duration::from_secs(2);
 /// How often a shard is asked how far it is.
@@ -43,7 +40,7 @@ pub enum JobError {
         why: String,
     },
     /// Its pods do not run.
-    #[error("not all pods of job/{name} run after {seconds} s: {states}\n  fix: {fix}", seconds = PATIENCE.as_secs())]
+    #[error("not all pods of job/{name} run after {seconds} s: {states}\n  fix: {fix}", seconds = pods::PATIENCE.as_secs())]
     NotRunning {
         /// Its name.
         name: String,
@@ -95,7 +92,7 @@ impl Shards {
         let object = manifest(job).map_err(|error| refused(error.to_string()))?;
         let jobs: Api<Job> = Api::namespaced(client.clone(), &job.namespace);
         jobs.create(&PostParams::default(), &object).await.map_err(|error| refused(words(&error)))?;
-        let pods = wait_for_pods(client, job).await?;
+        let pods = pods::all_running(client, job).await?;
         let members = try_join_all(pods.into_iter().map(|(index, agent)| member(index, agent, boot_id))).await?;
         let length = Duration::from_secs_f64(plan.schedule.length_s());
         Ok(Self { plan, schedule, members, started: Arc::new(tokio::sync::watch::Sender::new(None)), length })
@@ -223,7 +220,7 @@ async fn member(index: u32, agent: Agent, boot_id: &str) -> Result<Member, JobEr
             }
             Err(error) if tokio::time::Instant::now() > until => return Err(error.into()),
             // Its process may not listen yet.
-            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            Err(_) => tokio::time::sleep(pods::LOOK_EVERY).await,
         }
     }
 }
@@ -277,49 +274,4 @@ async fn show(all: &[Mutex<Snapshot>], counters: &Counters) {
         sum.starved += one.starved;
     }
     counters.show(sum);
-}
-
-/// The pods with their index, once all of them run.
-async fn wait_for_pods(client: &Client, job: &JobPlan) -> Result<Vec<(u32, Agent)>, JobError> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &job.namespace);
-    let ours = ListParams::default().labels(&format!("{LABEL}={}", job.name));
-    let until = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let list = pods.list(&ours).await.map(|list| list.items).unwrap_or_default();
-        let mut running: Vec<(u32, Agent)> = list.iter().filter_map(|pod| running(client, job, pod)).collect();
-        if running.len() == job.shards as usize {
-            running.sort_by_key(|(index, _)| *index);
-            return Ok(running);
-        }
-        let hopeless = list.iter().any(|pod| phase(pod) == "Failed");
-        if hopeless || tokio::time::Instant::now() > until {
-            let states: Vec<String> = list.iter().map(describe).collect();
-            let states = if states.is_empty() { "there are none".to_owned() } else { states.join("; ") };
-            let fix = format!(
-                "see `kubectl describe pods -n {} -l {LABEL}={}`; the nodes must have the image {}",
-                job.namespace, job.name, job.image
-            );
-            return Err(JobError::NotRunning { name: job.name.clone(), states, fix });
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-fn running(client: &Client, job: &JobPlan, pod: &Pod) -> Option<(u32, Agent)> {
-    let index = pod.labels().get("batch.kubernetes.io/job-completion-index")?.parse().ok()?;
-    let node = pod.spec.as_ref()?.node_name.as_deref()?;
-    (phase(pod) == "Running").then(|| (index, Agent::shard(client, &job.namespace, &pod.name_any(), node)))
-}
-
-fn phase(pod: &Pod) -> &str {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
-}
-
-/// "pod/x is Pending (`ErrImageNeverPull`)".
-fn describe(pod: &Pod) -> String {
-    let containers = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-    let waiting = containers.filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.clone());
-    let reasons: Vec<String> = waiting.collect();
-    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
-    format!("pod/{} is {}{why}", pod.name_any(), phase(pod))
 }

@@ -5,7 +5,7 @@ mod endpoints;
 mod pod_life;
 
 pub use endpoints::{EndpointHistory, EndpointState};
-pub use pod_life::{PodLife, Role};
+pub use pod_life::{PodLife, Role, Stop};
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -47,6 +47,11 @@ impl<'a> Cluster<'a> {
             life.absent_since_ns = watched.map(|(_, since_ns)| since_ns);
         }
         at
+    }
+
+    /// A pod's CPU limit stopped it.
+    pub fn stopped(&mut self, at: PodAt, stop: Stop) {
+        self.pods[at as usize].stops.push(stop);
     }
 
     /// No pod that the watch told of has ever had that address; since when it tells. `None`: one had, or the watch cannot say.

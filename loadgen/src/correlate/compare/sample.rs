@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::context::Context;
 use super::super::hops::{Part, stretches};
 use super::super::ledger::start_ns;
-use super::super::{assemble, in_context};
+use super::super::{SLOWEST, assemble, in_context};
 use crate::raw::RawRun;
 use crate::report::schema::Report;
 
@@ -31,7 +31,7 @@ pub struct Sample {
 
 /// Joins a run and takes its values.
 pub fn sample(raw: &RawRun) -> Sample {
-    in_context(raw, |ctx, timeline| Sample { report: assemble(ctx, timeline), latency: latency(ctx), hops: hops(ctx) })
+    in_context(raw, |ctx, timeline| Sample { report: assemble(ctx, timeline, SLOWEST), latency: latency(ctx), hops: hops(ctx) })
 }
 
 fn block_of(ctx: &Context<'_, '_>, due_ns: u64) -> u64 {

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::views::Offset;
 use super::{Conn, Exch, Groups, Trans};
 use crate::correlate::clocks::Clocks;
-use crate::correlate::cluster::{Cluster, PodAt, Role};
+use crate::correlate::cluster::{Cluster, PodAt, Role, Stop};
 use crate::raw::{ClientRequest, RawRun};
 
 /// All records, on one clock, in an order that does not depend on the order of the files.
@@ -71,6 +71,11 @@ impl<'a> Seen<'a> {
                         request_start_ns: offset.ours(exchange.request_start_ns),
                         offset,
                     }),
+                    Record::Throttling(raw) => {
+                        let at = cluster.ensure(&raw.pod, None, None);
+                        let (from_ns, to_ns) = (offset.ours(raw.from_ns), offset.ours(raw.to_ns));
+                        cluster.stopped(at, Stop { from_ns, to_ns, us: raw.stopped_us });
+                    }
                     Record::Translation(raw) => {
                         let address = Some(raw.nat.chosen.ip());
                         let pod = raw.nat.pod.as_ref().map(|pod| cluster.ensure(pod, Some(Role::Gateway), address));

@@ -1,6 +1,6 @@
 //! From our clock to the node's.
 
-use observer::record::{Connection, Exchange, Nat, Record, SocketCall, Translation};
+use observer::record::{Connection, Exchange, Nat, Record, SocketCall, Throttling, Translation};
 
 use super::NODE_AHEAD_NS;
 
@@ -16,6 +16,10 @@ pub fn shifted(record: Record, by_ns: i64) -> Record {
         Record::Exchange(it) => Record::Exchange(exchange(it, by_ns)),
         Record::Translation(translation) => {
             Record::Translation(Translation { nat: nat(translation.nat, by_ns), ..translation })
+        }
+        Record::Throttling(it) => {
+            let ns = |at: u64| at.checked_add_signed(by_ns).unwrap();
+            Record::Throttling(Throttling { from_ns: ns(it.from_ns), to_ns: ns(it.to_ns), ..it })
         }
     }
 }

@@ -7,7 +7,7 @@ mod records;
 mod two_nodes;
 mod world;
 
-pub use flow::{Flow, Try};
+pub use flow::{Flow, MS, Try};
 #[allow(unused_imports, reason = "the benchmark shares this builder and has one node")]
 pub use two_nodes::{OTHER, split};
 #[allow(unused_imports, reason = "the benchmark shares this builder and needs the world only")]

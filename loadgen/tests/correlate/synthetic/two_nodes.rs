@@ -16,6 +16,7 @@ pub fn split(mut raw: RawRun, moved: &[&str], bounds_ns: (u64, u64)) -> RawRun {
         match record {
             Record::Connection(conn) => conn.pod.as_ref(),
             Record::Exchange(exchange) => exchange.pod.as_ref(),
+            Record::Throttling(it) => Some(&it.pod),
             // The client dials the first node.
             Record::Translation(_) => None,
         }
@@ -51,6 +52,7 @@ fn on_other(mut record: Record) -> Record {
         Record::Connection(conn) => conn.node = OTHER.into(),
         Record::Exchange(exchange) => exchange.node = OTHER.into(),
         Record::Translation(translation) => translation.node = OTHER.into(),
+        Record::Throttling(it) => it.node = OTHER.into(),
     }
     record
 }

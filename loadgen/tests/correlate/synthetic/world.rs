@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use loadgen::raw::{ClientRequest, ContainerState, Endpoint, GooseCheck, RawRun, Subject, TimelineEntry};
 use observer::record::{
-    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Translation,
+    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Throttling, Translation,
 };
 
 use super::clocks::on_node;
@@ -307,6 +307,14 @@ impl World {
             self.records.extend(attempt.pod_conn.map(Record::Connection));
             self.records.extend(attempt.pod_exchange.map(Record::Exchange));
         }
+    }
+
+    /// The agent saw a pod's CPU limit stop it for that long between two readings.
+    pub fn stopped(&mut self, pod: &str, readings_ns: (u64, u64), stopped_us: u64) {
+        let (from_ns, to_ns) = readings_ns;
+        let node = NODE.into();
+        let stop = Throttling { node, pod: pod_ref(pod), from_ns, to_ns, stopped_us, periods: 1 };
+        self.records.push(Record::Throttling(stop));
     }
 
     /// Adds a success.

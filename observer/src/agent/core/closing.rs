@@ -1,5 +1,7 @@
 //! Closing a run: not before everything that was seen until then has been joined.
 
+use std::sync::atomic::Ordering;
+
 use super::Core;
 use crate::agent::input::Reply;
 use crate::api::Run;
@@ -57,6 +59,7 @@ impl Core {
     /// The open run's Services are the ones that decide hops, and are watched.
     pub(super) fn set_run_parts(&mut self) {
         self.joiner.set_parts(self.runs.parts().cloned());
+        self.config.run_open.store(self.runs.parts().is_some(), Ordering::Relaxed);
         self.watched_stale = true;
     }
 }

@@ -3,7 +3,9 @@
 use super::Core;
 use crate::clock::monotonic_ns;
 use crate::nat::conntrack;
+use crate::pods::throttling::Stopped;
 use crate::pods::watch::{self, Change};
+use crate::record::{PodRef, Record, Throttling};
 
 /// Name of conntrack among the watches.
 pub const CONNTRACK: &str = "conntrack";
@@ -41,6 +43,19 @@ impl Core {
             Change::SlicesListed(names) => topology.retain_slices(&names),
         }
         self.watched_stale = true;
+    }
+
+    /// Keeps it for the open run, of pods of this node in the run's namespace. Other nodes' agents may see the same kernel.
+    pub(super) fn take_stopped(&mut self, stopped: Vec<Stopped>) {
+        let namespace =
+            self.runs.parts().and_then(|parts| parts.gateway.as_ref()).map(|service| service.namespace.clone());
+        for Stopped { uid, from_ns, to_ns, stopped_us, periods } in stopped {
+            let pod = self.joiner.pods.by_uid(&uid).filter(|pod| Some(&pod.namespace) == namespace.as_ref());
+            let Some(pod) = pod.filter(|_| self.joiner.pods.has_cgroup_of(&uid)) else { continue };
+            let node = self.config.node.clone();
+            let record = Throttling { node, pod: PodRef::clone(pod), from_ns, to_ns, stopped_us, periods };
+            self.runs.push(&Record::Throttling(record), false);
+        }
     }
 
     pub(super) fn take_conntrack(&mut self) {

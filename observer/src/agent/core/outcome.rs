@@ -85,6 +85,7 @@ impl Core {
                 }
             }
             Record::Translation(_) => tally.seen("translations"),
+            Record::Throttling(_) => {}
         }
     }
 }

@@ -8,6 +8,7 @@ mod endpoints;
 mod gateway;
 mod kept;
 mod loss;
+pub mod slow;
 
 use anyhow::Result;
 
@@ -16,7 +17,7 @@ use super::{
     judge::{Hits, Said, Truth, Window},
 };
 
-/// One way to make requests fail.
+/// One way to make requests fail, or slow.
 pub struct Injector {
     /// Its name, and that of its run's folder.
     pub name: &'static str,
@@ -30,6 +31,13 @@ pub struct Injector {
     pub prepare: fn(&Bench<'_>) -> Result<()>,
     /// Under load.
     pub inject: fn(&Bench<'_>) -> Result<Said>,
+}
+
+impl Injector {
+    /// What it hits succeeds, but late.
+    pub fn is_slow(&self) -> bool {
+        self.causes.iter().all(|cause| slow::CAUSES.contains(cause))
+    }
 }
 
 /// All of them.
@@ -50,6 +58,14 @@ pub const ALL: &[Injector] = &[
     loss::GATEWAY_TO_POD,
     loss::CLIENT_TO_GATEWAY,
     loss::CLIENT_TO_NODE,
+    slow::SLOW_POD,
+    slow::CPU_THROTTLED,
+    slow::SYN_TO_POD,
+    slow::SYN_TO_GATEWAY,
+    slow::RETRIED,
+    slow::QUEUED_AT_GATEWAY,
+    slow::QUEUED_AT_POD,
+    slow::LATE_SENDER,
 ];
 
 const MS: u64 = 1_000_000;

@@ -1,0 +1,220 @@
+//! Reads how long CPU limits have stopped each pod, ten times a second while a run is open.
+//!
+//! The kubelet's own metrics are ten seconds apart, which explains no single request.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::cgroup_mount;
+use super::cgroup_name::pod_uid;
+
+/// The scheduler's usual period: a finer look would not see more.
+const PERIOD: Duration = Duration::from_millis(100);
+/// The tree is searched for new pods at every so many readings.
+const SEARCH_EVERY: u32 = 10;
+/// Pods sit at most this deep, also when the whole node is itself in a container's cgroup.
+const MAX_DEPTH: usize = 12;
+
+/// What `cpu.stat` has counted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reading {
+    periods: u64,
+    stopped_us: u64,
+}
+
+/// A pod was stopped between two readings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// UID of the pod.
+    pub uid: Arc<str>,
+    /// The reading before.
+    pub from_ns: u64,
+    /// The reading after.
+    pub to_ns: u64,
+    /// In between, summed over CPUs.
+    pub stopped_us: u64,
+    /// Scheduling periods.
+    pub periods: u64,
+}
+
+/// Reads in a thread of its own, while `wanted` says so, until `report` says stop (returns false).
+pub fn spawn(
+    wanted: Arc<AtomicBool>,
+    clock_ns: fn() -> u64,
+    mut report: impl FnMut(Vec<Stopped>) -> bool + Send + 'static,
+) -> io::Result<()> {
+    thread::Builder::new().name("cpu-stat".into()).spawn(move || run(&wanted, clock_ns, &mut report)).map(drop)
+}
+
+fn run(wanted: &AtomicBool, clock_ns: fn() -> u64, report: &mut impl FnMut(Vec<Stopped>) -> bool) {
+    let (mut limited, mut last, mut round) = (Vec::new(), Last::default(), 0_u32);
+    loop {
+        thread::sleep(PERIOD);
+        if !wanted.load(Ordering::Relaxed) {
+            (limited, last, round) = (Vec::new(), Last::default(), 0);
+            continue;
+        }
+        if round.is_multiple_of(SEARCH_EVERY) {
+            limited = cgroup_mount::cpu().map(|root| search(&root)).unwrap_or_default();
+        }
+        round = round.wrapping_add(1);
+        let at_ns = clock_ns();
+        // A directory that has vanished since the search gives nothing.
+        let readings = limited.iter().filter_map(|(path, uid)| Some((path, uid, parse(&read(path)?)?)));
+        let stopped = last.compare(readings, at_ns);
+        if !stopped.is_empty() && !report(stopped) {
+            return;
+        }
+    }
+}
+
+fn read(directory: &Path) -> Option<String> {
+    fs::read_to_string(directory.join("cpu.stat")).ok()
+}
+
+/// The readings before.
+#[derive(Debug, Default)]
+struct Last {
+    at_ns: u64,
+    of: HashMap<PathBuf, Reading>,
+}
+
+impl Last {
+    /// Who was stopped since. A pod and its containers can be stopped at the same time, so that of all cgroups of a pod which
+    /// was stopped longest counts: the sum would count the same time twice.
+    fn compare<'r>(
+        &mut self,
+        readings: impl Iterator<Item = (&'r PathBuf, &'r Arc<str>, Reading)>,
+        at_ns: u64,
+    ) -> Vec<Stopped> {
+        let mut stopped: HashMap<&Arc<str>, Reading> = HashMap::new();
+        let mut now = HashMap::new();
+        for (path, uid, reading) in readings {
+            now.insert(path.clone(), reading);
+            // A cgroup that is seen for the first time has no reading before.
+            let Some(before) = self.of.get(path) else { continue };
+            let grown = Reading {
+                periods: reading.periods.saturating_sub(before.periods),
+                stopped_us: reading.stopped_us.saturating_sub(before.stopped_us),
+            };
+            if grown.stopped_us > 0 {
+                let most = stopped.entry(uid).or_default();
+                if grown.stopped_us > most.stopped_us {
+                    *most = grown;
+                }
+            }
+        }
+        self.of = now;
+        let from_ns = std::mem::replace(&mut self.at_ns, at_ns);
+        let told = stopped.into_iter().map(|(uid, Reading { periods, stopped_us })| Stopped {
+            uid: Arc::clone(uid),
+            from_ns,
+            to_ns: at_ns,
+            stopped_us,
+            periods,
+        });
+        told.collect()
+    }
+}
+
+/// `cpu.stat` of either version: `throttled_usec` (2) or `throttled_time` in nanoseconds (1). Pure.
+fn parse(text: &str) -> Option<Reading> {
+    let number = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        value.trim().parse::<u64>().ok()
+    };
+    let stopped_us = number("throttled_usec").or_else(|| number("throttled_time").map(|ns| ns / 1_000))?;
+    Some(Reading { periods: number("nr_throttled")?, stopped_us })
+}
+
+/// Every cgroup below `root` that belongs to a pod and has a CPU limit.
+fn search(root: &Path) -> Vec<(PathBuf, Arc<str>)> {
+    let mut found = Vec::new();
+    visit(root, None, 0, &mut found);
+    found
+}
+
+fn visit(directory: &Path, pod: Option<&Arc<str>>, depth: usize, found: &mut Vec<(PathBuf, Arc<str>)>) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let pod = pod.cloned().or_else(|| pod_uid(name).map(Arc::from));
+    if let Some(uid) = &pod
+        && is_limited(directory)
+    {
+        found.push((directory.to_owned(), Arc::clone(uid)));
+    }
+    // An error is a directory that vanished while we were reading: normal.
+    for child in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if child.file_type().is_ok_and(|kind| kind.is_dir()) {
+            visit(&child.path(), pod.as_ref(), depth + 1, found);
+        }
+    }
+}
+
+/// `cpu.max` (2) is `max PERIOD`, `cpu.cfs_quota_us` (1) is -1 without a limit.
+fn is_limited(directory: &Path) -> bool {
+    let text = |name: &str| fs::read_to_string(directory.join(name)).ok();
+    match (text("cpu.max"), text("cpu.cfs_quota_us")) {
+        (Some(max), _) => !max.starts_with("max"),
+        (None, Some(quota)) => !quota.starts_with('-'),
+        (None, None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const UID: &str = "0d4f2a6e-93b1-4c55-a7d0-1b2c3d4e5f60";
+
+    #[test]
+    fn both_versions_are_read() {
+        let two = "usage_usec 900\nuser_usec 800\nnr_periods 7\nnr_throttled 3\nthrottled_usec 4500\nnr_bursts 0\n";
+        assert_eq!(parse(two), Some(Reading { periods: 3, stopped_us: 4_500 }));
+        let one = "nr_periods 7\nnr_throttled 3\nthrottled_time 4500999\n";
+        assert_eq!(parse(one), Some(Reading { periods: 3, stopped_us: 4_500 }));
+        // The root's own file has no limit to tell of.
+        assert_eq!(parse("usage_usec 900\nuser_usec 800\n"), None);
+    }
+
+    #[test]
+    fn pods_with_a_limit_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        let pod = root.path().join(format!("node0/kubepods/burstable/pod{UID}"));
+        let (limited, free) = (pod.join("a"), pod.join("b"));
+        for directory in [&limited, &free] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        fs::write(pod.join("cpu.max"), "max 100000\n").unwrap();
+        fs::write(limited.join("cpu.max"), "5000 100000\n").unwrap();
+        fs::write(free.join("cpu.cfs_quota_us"), "-1\n").unwrap();
+        let found = search(root.path());
+        assert_eq!(found, [(limited, Arc::from(UID))]);
+    }
+
+    #[test]
+    fn what_has_grown_is_told_and_the_same_time_is_not_counted_twice() {
+        let uid: Arc<str> = Arc::from(UID);
+        let (pod, container) = (PathBuf::from("/pod"), PathBuf::from("/pod/a"));
+        let at = |us: [u64; 2]| {
+            [(&pod, us[0]), (&container, us[1])].map(|(path, stopped_us)| (path, Reading { periods: 1, stopped_us }))
+        };
+        let mut last = Last::default();
+        let mut compare =
+            |us, at_ns| last.compare(at(us).into_iter().map(|(path, reading)| (path, &uid, reading)), at_ns);
+        assert!(compare([500, 100], 10).is_empty(), "the first reading has none before it");
+        assert!(compare([500, 100], 20).is_empty());
+        let stopped = compare([530, 190], 30);
+        let expected = Stopped { uid: Arc::clone(&uid), from_ns: 20, to_ns: 30, stopped_us: 90, periods: 0 };
+        assert_eq!(stopped, [expected]);
+    }
+}

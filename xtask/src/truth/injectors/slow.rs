@@ -1,0 +1,228 @@
+//! Requests that succeed, but late. The report explains the slowest successes like failures, and is judged like that.
+
+use std::{thread::sleep, time::Duration};
+
+use anyhow::Result;
+
+use super::{Injector, MS, nothing, one_serving_pod, window};
+use crate::truth::{
+    bench::{Bench, GATEWAY_PORT, Load, POD_PORT, seconds_for},
+    judge::{Hits, Said, Truth, Window},
+    node::{Frozen, PodProcess, Rules, monotonic_ns},
+};
+
+/// Why a request was slow. These are no causes of failures.
+pub const CAUSES: &[&str] =
+    &["slow_pod", "cpu_throttled", "syn_retransmit", "retried", "queued_at_gateway", "queued_at_pod", "late_sender"];
+
+/// A good answer that took this long is slow: every injector takes more, and an idle lab a hundredth of it.
+pub const SLOW_US: u64 = 250_000;
+
+const RATE: u32 = 60;
+
+/// The same for a moment, again and again: what comes late must be over before the next.
+struct Pulses {
+    cause: &'static str,
+    /// How long it is done.
+    length_ms: u64,
+    /// Requests that are sent this long before its end are late by too little to be judged.
+    margin_ms: u64,
+    /// From one to the next.
+    period_ms: u64,
+}
+
+impl Pulses {
+    /// So many that the wanted cases come together.
+    fn count(&self, bench: &Bench<'_>) -> u64 {
+        let in_one = u64::from(RATE) * (self.length_ms - self.margin_ms) / 1_000;
+        // Windows are cut at both edges: a fifth more.
+        (bench.cases * 6 / 5).div_ceil(in_one)
+    }
+
+    fn load(&self, bench: &Bench<'_>, path: &'static str) -> Load {
+        let seconds = (self.count(bench) * self.period_ms).div_ceil(1_000) + 4;
+        Load::new(path, RATE, seconds).with(&["--workers=300", "--connect-timeout=3s"])
+    }
+
+    /// `act` begins it, and the end of its guard ends it.
+    fn run<G>(&self, bench: &Bench<'_>, why: &str, act: impl Fn() -> Result<G>) -> Result<Said> {
+        let mut said = Said::default();
+        sleep(Duration::from_secs(2));
+        for _ in 0..self.count(bench) {
+            let before_ns = monotonic_ns();
+            let guard = act()?;
+            let from_ns = monotonic_ns();
+            sleep(Duration::from_millis(self.length_ms));
+            let to_ns = monotonic_ns();
+            drop(guard);
+            let done_ns = monotonic_ns();
+            let (from_ns, last_ns) = (from_ns + 2 * MS, to_ns - self.margin_ms * MS);
+            said.truths.push(window(self.cause, from_ns, last_ns, why.to_owned()));
+            // What was under way when it began, and what came too late to be late.
+            said.unsure.push(Window { from_ns: before_ns - 300 * MS, to_ns: done_ns + 150 * MS });
+            sleep(Duration::from_millis(self.period_ms - self.length_ms));
+        }
+        Ok(said)
+    }
+}
+
+/// The pod takes its time.
+pub const SLOW_POD: Injector = Injector {
+    name: "slow-pod",
+    causes: &["slow_pod"],
+    about: "the pod takes 0.6 s for half of the requests",
+    load: |bench| Load::new("/truth/slow-pod", RATE, seconds_for(2 * bench.cases, RATE) + 1).with(&["--workers=200"]),
+    prepare: nothing,
+    inject: |_| {
+        let why = "the gateway's configuration asks the pod for it, for trace ids that end in 0 to 7".to_owned();
+        Ok(Said { truths: vec![Truth { cause: "slow_pod", hits: Hits::TraceDigit, why }], unsure: Vec::new() })
+    },
+};
+
+/// Every request needs 80 ms of CPU, and its pod gets 20 ms of every 100.
+pub const CPU_THROTTLED: Injector = Injector {
+    name: "cpu-throttled",
+    causes: &["cpu_throttled"],
+    about: "the only pod's CPU limit is set to 0.2; every request needs 80 ms of CPU",
+    load: |bench| Load::new("/truth/burn", BURN_RATE, burn_seconds(bench)).with(&["--workers=50"]),
+    prepare: one_serving_pod,
+    inject: |bench| {
+        let pod = bench.only_pod("ml-inference")?;
+        let resize = r#"{"spec":{"containers":[{"name":"ml-model","resources":{"limits":{"cpu":"200m"}}}]}}"#;
+        let _limited = Limited { bench, pod: &pod.name };
+        bench.kubectl(&["patch", "pod", &pod.name, "--subresource=resize", "--patch", resize])?;
+        // The kubelet has to write the limit first.
+        sleep(Duration::from_secs(4));
+        let from_ns = monotonic_ns();
+        sleep(Duration::from_secs(burn_seconds(bench)));
+        let why = format!("pod {} burns 80 ms of CPU for each, and its limit is 20 ms in every 100 ms", pod.name);
+        let unsure = vec![Window { from_ns: 0, to_ns: u64::MAX }];
+        Ok(Said { truths: vec![window("cpu_throttled", from_ns, u64::MAX, why)], unsure })
+    },
+};
+
+const BURN_RATE: u32 = 2;
+
+fn burn_seconds(bench: &Bench<'_>) -> u64 {
+    seconds_for(bench.cases, BURN_RATE) + 10
+}
+
+/// A pod whose limit was changed makes room for one as its Deployment has it.
+struct Limited<'b> {
+    bench: &'b Bench<'b>,
+    pod: &'b str,
+}
+
+impl Drop for Limited<'_> {
+    fn drop(&mut self) {
+        let _ = self.bench.kubectl(&["delete", "pod", self.pod, "--wait=false"]);
+    }
+}
+
+const LOST_SYN: Pulses = Pulses { cause: "syn_retransmit", length_ms: 500, margin_ms: 20, period_ms: 2_500 };
+
+/// Between gateway and pod: the SYN is sent again after a second.
+pub const SYN_TO_POD: Injector = Injector {
+    name: "syn-to-pod",
+    causes: &["syn_retransmit"],
+    about: "SYNs of the gateway are dropped at the pod for half a second, again and again",
+    load: |bench| LOST_SYN.load(bench, "/truth/patient-connect"),
+    prepare: one_serving_pod,
+    inject: |bench| {
+        let (pod, (gateway, _)) = (bench.only_pod("ml-inference")?, bench.gateway()?);
+        let network = PodProcess::find(&pod.uid, "inference")?.network()?;
+        let rule = format!("ip saddr {} tcp dport {POD_PORT} tcp flags & (syn | ack) == syn drop", gateway.ip);
+        LOST_SYN.run(bench, "nftables dropped every SYN of the gateway to the pod", || {
+            Rules::add(&network, "input", &[&rule])
+        })
+    },
+};
+
+/// Between client and gateway.
+pub const SYN_TO_GATEWAY: Injector = Injector {
+    name: "syn-to-gateway",
+    causes: &["syn_retransmit"],
+    about: "SYNs of the client are dropped at the gateway's pod for half a second, again and again",
+    load: |bench| LOST_SYN.load(bench, "/predict"),
+    prepare: nothing,
+    inject: |bench| {
+        let (_, network) = bench.gateway()?;
+        // Only a client's packet was forwarded: see `loss`.
+        let rule = format!("ip ttl < 64 tcp dport {GATEWAY_PORT} tcp flags & (syn | ack) == syn drop");
+        LOST_SYN.run(bench, "nftables dropped every SYN of the client to the gateway", || {
+            Rules::add(&network, "input", &[&rule])
+        })
+    },
+};
+
+const REFUSED_ONCE: Pulses = Pulses { cause: "retried", length_ms: 300, margin_ms: 10, period_ms: 2_000 };
+
+/// The gateway gives up the first attempt after 0.4 s, and the second gets through.
+pub const RETRIED: Injector = Injector {
+    name: "retried",
+    causes: &["retried"],
+    about: "SYNs are dropped at the pod for 0.3 s, again and again; the gateway tries again after 0.4 s",
+    load: |bench| REFUSED_ONCE.load(bench, "/truth/retry"),
+    prepare: one_serving_pod,
+    inject: |bench| {
+        let (pod, (gateway, _)) = (bench.only_pod("ml-inference")?, bench.gateway()?);
+        let network = PodProcess::find(&pod.uid, "inference")?.network()?;
+        let rule = format!("ip saddr {} tcp dport {POD_PORT} tcp flags & (syn | ack) == syn drop", gateway.ip);
+        REFUSED_ONCE.run(bench, "nftables dropped the first attempt's SYN, and the gateway's patience is 0.4 s", || {
+            Rules::add(&network, "input", &[&rule])
+        })
+    },
+};
+
+const FROZEN: Pulses = Pulses { cause: "", length_ms: 800, margin_ms: 300, period_ms: 2_500 };
+
+/// The gateway's processes do nothing for a while.
+pub const QUEUED_AT_GATEWAY: Injector = Injector {
+    name: "gateway-frozen",
+    causes: &["queued_at_gateway"],
+    about: "the gateway's processes are stopped for 0.8 s, again and again",
+    load: |bench| FROZEN.load(bench, "/predict"),
+    prepare: nothing,
+    inject: |bench| {
+        let pod = bench.only_pod("api-gateway")?;
+        let pulses = Pulses { cause: "queued_at_gateway", ..FROZEN };
+        pulses.run(bench, "SIGSTOP to the gateway's processes", || freeze_all(&pod.uid, "nginx"))
+    },
+};
+
+/// The pod's process does nothing for a while.
+pub const QUEUED_AT_POD: Injector = Injector {
+    name: "pod-frozen",
+    causes: &["queued_at_pod"],
+    about: "the serving pod's process is stopped for 0.8 s, again and again",
+    load: |bench| FROZEN.load(bench, "/predict"),
+    prepare: one_serving_pod,
+    inject: |bench| {
+        let pod = bench.only_pod("ml-inference")?;
+        let pulses = Pulses { cause: "queued_at_pod", ..FROZEN };
+        pulses.run(bench, "SIGSTOP to the pod's process", || freeze_all(&pod.uid, "inference"))
+    },
+};
+
+fn freeze_all(uid: &str, program: &str) -> Result<Vec<Frozen>> {
+    PodProcess::all(uid, program)?.into_iter().map(|process| Frozen::freeze(process.0)).collect()
+}
+
+const LATE_RATE: u32 = 30;
+
+/// Two workers can send 6.7 requests a second, and 30 are due.
+pub const LATE_SENDER: Injector = Injector {
+    name: "late-sender",
+    causes: &["late_sender"],
+    about: "each request takes 0.3 s, and there are two workers for 30 requests a second",
+    load: |bench| Load::new("/truth/late", LATE_RATE, seconds_for(bench.cases + 40, LATE_RATE)).with(&["--workers=2"]),
+    prepare: nothing,
+    inject: |_| {
+        let begun_ns = monotonic_ns();
+        // Of those sent t after the start, 30 t / 6.7 were due when 1 was sent: they are late by 0.78 t, more than twice their 0.3 s.
+        let from_ns = begun_ns + 2_500 * MS;
+        let why = "two workers, each busy for 0.3 s with a request, and 30 requests a second are due".to_owned();
+        let unsure = vec![Window { from_ns: 0, to_ns: from_ns }];
+        Ok(Said { truths: vec![window("late_sender", from_ns, u64::MAX, why)], unsure })
+    },
+};

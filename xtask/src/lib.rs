@@ -1,6 +1,7 @@
 //! The verbs of `cargo xtask`, as a library so that the end-to-end tests use the same steps as the demo.
 
 pub mod bench;
+pub mod builds;
 pub mod ci;
 pub mod cluster;
 pub mod demo;

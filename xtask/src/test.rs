@@ -1,14 +1,15 @@
 //! `cargo xtask test`: every test, those on the embedded cluster included.
 
+use std::sync::Arc;
+
 use anyhow::{Result, ensure};
 use clap::Args;
-use podwitness_cluster::binaries;
 
 use crate::{
-    cluster::archives,
+    builds::{self, Built},
     image,
     run::{Steps, cargo, run},
-    setup, static_build,
+    setup,
 };
 
 /// Names the folder of image archives to the end-to-end tests; without it they say that they were skipped.
@@ -29,14 +30,11 @@ pub struct TestArgs {
 
 /// Sets up and runs them.
 pub fn test(args: &TestArgs) -> Result<()> {
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(4);
     steps.next("tools: what is missing is installed", "1 min once, then 1 s");
     let tools = setup::ensure()?;
-    steps.next("Kubernetes from source, once", "6 min once, then nothing");
-    binaries::ensure(false)?;
-    steps.next("load generator, observer and images", "6 min once, then 5 s");
-    let loadgen = static_build::loadgen()?;
-    archives(&[image::Which::All])?;
+    steps.next("Kubernetes from source; load generator, observer and images", builds::USUALLY);
+    let Built { loadgen, .. } = builds::all(true, &Arc::default())?;
 
     steps.next("unit and integration tests", "6 min the first time");
     if args.e2e.is_none() {

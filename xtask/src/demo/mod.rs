@@ -14,13 +14,11 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use podwitness_cluster::binaries;
 
 use crate::{
-    cluster::archives,
-    image,
+    builds::{self, Built},
     run::{Steps, root, run},
-    setup, static_build,
+    setup,
 };
 use place::Place;
 
@@ -51,21 +49,21 @@ pub struct DemoArgs {
 pub fn demo(args: &DemoArgs) -> Result<()> {
     let out = root().join(&args.out);
     let experiments = experiments::chosen(args.all);
-    let mut steps = Steps::new(5 + experiments.len());
+    let mut steps = Steps::new(4 + experiments.len());
     let stop = stop_on_ctrl_c()?;
     args.context.as_deref().map(place::check_context).transpose()?;
 
     steps.next("tools: what is missing is installed", "1 min once, then 1 s");
     setup::ensure()?;
 
-    steps.next("Kubernetes from source, once", "5 to 10 min once, then nothing");
-    if args.context.is_none() {
-        binaries::ensure(false)?;
-    }
-
-    steps.next("load generator, observer and images", "5 to 10 min once, then 5 s");
-    let loadgen = static_build::loadgen()?;
-    let images = archives(&[image::Which::All])?;
+    let kubernetes = args.context.is_none();
+    let what = if kubernetes {
+        "Kubernetes from source; load generator, observer and images"
+    } else {
+        "load generator, observer and images"
+    };
+    steps.next(what, builds::USUALLY);
+    let Built { loadgen, images } = builds::all(kubernetes, &stop)?;
 
     steps.next("a cluster with the lab and the observer", "25 s");
     ensure!(!stop.load(Ordering::Relaxed), "interrupted");

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -24,6 +26,11 @@ pub fn is_built() -> bool {
 /// Returns the directory of the programs, after building them if this has not happened yet.
 pub fn ensure(quiet: bool) -> Result<PathBuf> {
     ensure_with(&Steps::new(quiet))
+}
+
+/// The same, and given up as soon as `stop` is set.
+pub fn ensure_unless(quiet: bool, stop: Arc<AtomicBool>) -> Result<PathBuf> {
+    ensure_with(&Steps::stoppable(quiet, stop))
 }
 
 pub(crate) fn ensure_with(steps: &Steps) -> Result<PathBuf> {

@@ -10,7 +10,7 @@ mod source;
 use std::path::{Path, PathBuf};
 
 pub(crate) use build::ensure_with;
-pub use build::{ensure, is_built};
+pub use build::{ensure, ensure_unless, is_built};
 pub use go::{Go, find_go};
 pub use source::{go_version, kubernetes_version};
 

@@ -31,7 +31,11 @@ pub struct Sample {
 
 /// Joins a run and takes its values.
 pub fn sample(raw: &RawRun) -> Sample {
-    in_context(raw, |ctx, timeline| Sample { report: assemble(ctx, timeline, SLOWEST), latency: latency(ctx), hops: hops(ctx) })
+    in_context(raw, |ctx, timeline| Sample {
+        report: assemble(ctx, timeline, SLOWEST),
+        latency: latency(ctx),
+        hops: hops(ctx),
+    })
 }
 
 fn block_of(ctx: &Context<'_, '_>, due_ns: u64) -> u64 {

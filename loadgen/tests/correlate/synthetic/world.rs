@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use loadgen::raw::{ClientRequest, ContainerState, Endpoint, GooseCheck, RawRun, Subject, TimelineEntry};
 use observer::record::{
-    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Throttling, Translation,
+    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Throttling,
+    Translation,
 };
 
 use super::clocks::on_node;

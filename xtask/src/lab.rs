@@ -33,7 +33,12 @@ impl<'a> Lab<'a> {
 
     /// Deploys the observer and waits until it has seen its own canary.
     pub fn install_observer(&self) -> Result<()> {
-        self.apply("k8s/observer/overlays/local")?;
+        self.install_observer_as("local")
+    }
+
+    /// The same from another overlay below `k8s/observer`.
+    pub fn install_observer_as(&self, overlay: &str) -> Result<()> {
+        self.apply(&format!("k8s/observer/overlays/{overlay}"))?;
         let wait = ["--namespace=podwitness", "rollout", "status", "daemonset/observer", "--timeout=60s"];
         self.cluster.kubectl(&wait).with_context(|| self.describe_observer()).map(drop)
     }

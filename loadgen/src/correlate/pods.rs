@@ -119,10 +119,11 @@ fn report(
         retransmits: observed.then_some(tally.retransmits),
         share_ratio: (observed && role_total > 0).then(|| tally.requests as f64 / role_total as f64),
         restarts: life.restarts.map(|(first, last)| u64::try_from(last - first).unwrap_or(0)),
-        throttled_us: match life.throttled_us.as_slice() {
+        // The kubelet's readings are ten seconds apart, the agent's a tenth of one.
+        throttled_us: life.stopped_us(0, u64::MAX).or(match life.throttled_us.as_slice() {
             [(_, first), .., (_, last)] => Some(last.saturating_sub(*first)),
             _ => None,
-        },
+        }),
         latency_us: latency.latency(),
         service_time_us: service.latency(),
     }

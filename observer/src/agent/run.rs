@@ -50,7 +50,7 @@ pub struct RunOptions {
     /// The Service behind it, outside of announced runs. Default: any other watched one.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     upstream_service: Option<ServiceName>,
-    /// Memory for the records of announced runs, compressed. 128 MiB hold about two million.
+    /// Memory for the records of announced runs, compressed. 128 MiB hold those of about 280,000 requests.
     #[arg(long, value_name = "MIB", default_value_t = 128)]
     records_mib: usize,
     /// Do not let the kernel measure the run time of the programs (about 30 ns for each run of one).

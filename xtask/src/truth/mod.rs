@@ -81,6 +81,8 @@ pub struct TruthArgs {
     pub no_journal: bool,
 }
 
+/// From so many requests on, an agent as it usually is has no room for the records of a run.
+const LONG_RUN: u64 = 200_000;
 /// Addresses of the pods under churn.
 const SMALL_SUBNET: &str = "10.244.0.0/27";
 
@@ -107,13 +109,14 @@ pub fn truth(args: &TruthArgs) -> Result<()> {
     if args.churn {
         // 30 addresses, a handful of them in use: each comes back within some twenty deletions.
         let options = Options { pod_subnet: SMALL_SUBNET.parse().context("the small subnet")?, ..Options::default() };
-        let (cluster, _down) = cluster(args.on_running_cluster, &stop, options)?;
+        let observer = if args.requests > LONG_RUN { "local-long-runs" } else { "local" };
+        let (cluster, _down) = cluster(args.on_running_cluster, &stop, options, observer)?;
         let churn = churn::Churn { requests: args.requests, deletions: args.deletions, rate: args.rate, reuse: true };
         steps.next("pods are deleted one after the other under load", "as long as requests ÷ rate");
         let ledger = churn::churn(&cluster, &loadgen, &out, churn)?;
         return tell::churn(&out, &ledger, churn, !args.no_journal);
     }
-    let (cluster, _down) = cluster(args.on_running_cluster, &stop, Options::default())?;
+    let (cluster, _down) = cluster(args.on_running_cluster, &stop, Options::default(), "local")?;
     let bench = Bench { cluster: &cluster, loadgen, out, cases: args.cases };
     let mut outcomes = Vec::new();
     for injector in wanted {
@@ -154,7 +157,7 @@ fn wanted(only: &[String]) -> Result<Vec<&'static Injector>> {
 }
 
 /// The cluster that is up, or one of our own, which goes away with the guard.
-fn cluster(running: bool, stop: &Arc<AtomicBool>, options: Options) -> Result<(Cluster, Option<Down>)> {
+fn cluster(running: bool, stop: &Arc<AtomicBool>, options: Options, observer: &str) -> Result<(Cluster, Option<Down>)> {
     if running {
         let cluster = Cluster::find(DEFAULT_ROOT.as_ref())?;
         return Ok((cluster, None));
@@ -170,7 +173,7 @@ fn cluster(running: bool, stop: &Arc<AtomicBool>, options: Options) -> Result<(C
     let options = Options { images, bin_dir: Some(bin_dir), ..options };
     let cluster = Cluster::up_unless(&options, Arc::clone(stop))?;
     let down = Down;
-    Lab::new(&cluster).install_observer()?;
+    Lab::new(&cluster).install_observer_as(observer)?;
     Ok((cluster, Some(down)))
 }
 

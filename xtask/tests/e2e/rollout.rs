@@ -64,10 +64,11 @@ fn watched(bench: &Bench, name: &str, experiment: &[&str]) -> Result<Run> {
     let conntrack = Conntrack::start(bench, name)?;
     let capture = Capture::start(bench, name, "5000")?;
     let run = bench.experiment(name, &[experiment, &RATE[..]].concat())?;
-    let theirs = conntrack.stop(&cluster_ip(bench, "ml-inference-service")?, "5000", run.started_s()?)?;
+    let service = cluster_ip(bench, "ml-inference-service")?;
+    let theirs = conntrack.stop(&service, "5000", run.started_s()?)?;
     run.assert_closed()?;
     assert_nginx_agrees(bench, &run)?;
     assert_same(&new_upstream_entries(&run)?, &theirs)?;
-    capture.assert_agrees(&run)?;
+    capture.assert_agrees(&run, service.parse()?)?;
     Ok(run)
 }

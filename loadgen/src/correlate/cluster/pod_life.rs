@@ -116,6 +116,13 @@ impl<'a> PodLife<'a> {
         }
     }
 
+    /// For how long its CPU limit stopped it in that time, by readings that ended then. `None`: the agent has read of no stop at
+    /// all, which is no proof that there was none.
+    pub fn stopped_us(&self, from_ns: u64, until_ns: u64) -> Option<u64> {
+        let inside = self.stops.iter().filter(|stop| (from_ns..until_ns).contains(&stop.to_ns));
+        (!self.stops.is_empty()).then(|| inside.map(|stop| stop.us).sum())
+    }
+
     /// Earliest sign of its deletion: our own request, else the first that the watches showed. The watch of endpoints can
     /// be a little ahead of the one of pods.
     pub fn deletion_ns(&self) -> Option<u64> {

@@ -178,9 +178,10 @@ fn got(ctx: &Context<'_, '_>, slow: PodAt, phase: (&str, u64, u64)) -> Got {
     got
 }
 
-/// Between the readings at the edges of a phase.
+/// By the agent's readings within a phase, else between the kubelet's at its edges.
 fn throttled_us(ctx: &Context<'_, '_>, slow: PodAt, slowed: &Slowed, phase: &str) -> Option<u64> {
-    let readings = &ctx.cluster.pod(slow).throttled_us;
+    let life = ctx.cluster.pod(slow);
+    let readings = &life.throttled_us;
     let by = |ns: u64| readings.iter().rev().find(|(at_ns, _)| *at_ns <= ns).map(|(_, us)| *us);
     let [before, during, _] = slowed.phases;
     let (from_ns, until_ns) = match phase {
@@ -188,5 +189,5 @@ fn throttled_us(ctx: &Context<'_, '_>, slow: PodAt, slowed: &Slowed, phase: &str
         "during" => (before.2, during.2),
         _ => (during.2, u64::MAX),
     };
-    by(until_ns)?.checked_sub(by(from_ns)?)
+    life.stopped_us(from_ns, until_ns).or_else(|| by(until_ns)?.checked_sub(by(from_ns)?))
 }

@@ -1,6 +1,9 @@
 //! What goes wrong is said, with a fix, and the cluster stays as it was.
 
-use std::{thread::sleep, time::Duration};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use verbs::lab::NAMESPACE;
@@ -34,7 +37,7 @@ pub fn full_disk(bench: &Bench) -> Result<()> {
     let disk = SmallDisk::mount(bench.folder("full-disk")?)?;
     let out = disk.0.join("run");
     let out = out.to_string_lossy();
-    let load = ["steady", "--rate", "200", "--duration", "8s", "--out", &out];
+    let load = ["steady", "--rate", "200", "--duration", "15s", "--out", &out];
     said(bench, &load, 1, &["No space left on device", "fix:"])?;
     bench.experiment("after-full-disk", &["steady", "--rate", "50", "--duration", "2s"])?.assert_closed()
 }
@@ -46,7 +49,7 @@ impl SmallDisk {
     fn mount(at: std::path::PathBuf) -> Result<Self> {
         std::fs::create_dir_all(&at)?;
         let (none, flags) = (None::<&str>, nix::mount::MsFlags::empty());
-        nix::mount::mount(none, &at, Some("tmpfs"), flags, Some("size=704k")).context("cannot mount a tmpfs")?;
+        nix::mount::mount(none, &at, Some("tmpfs"), flags, Some("size=640k")).context("cannot mount a tmpfs")?;
         Ok(Self(at))
     }
 }
@@ -62,7 +65,7 @@ pub fn two_runs_at_once(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-no-hook")?;
     let (first, second) = (bench.folder("first")?, bench.folder("second")?);
     let mut running = bench
-        .loadgen(&["steady", "--rate", "50", "--duration", "15s", "--out", &first.to_string_lossy()])
+        .loadgen(&["steady", "--rate", "50", "--duration", "10s", "--out", &first.to_string_lossy()])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()?;
@@ -93,8 +96,14 @@ pub fn interrupt(bench: &Bench) -> Result<()> {
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .spawn()?;
-    // Past preflight and the first patch, in the middle of the measured part.
-    sleep(Duration::from_secs(25));
+    // Past preflight and the first patch, in the middle of the rollout.
+    let timeline = folder.join("raw/timeline.ndjson");
+    let begun = || std::fs::read_to_string(&timeline).is_ok_and(|text| text.contains("restart_deployment"));
+    let end = Instant::now() + Duration::from_secs(60);
+    while !begun() && Instant::now() < end {
+        sleep(Duration::from_millis(100));
+    }
+    sleep(Duration::from_secs(2));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id())?);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)?;
     let output = child.wait_with_output()?;

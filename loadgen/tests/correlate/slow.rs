@@ -27,39 +27,40 @@ fn slow_at_pod(world: &mut World, pod: &str, by_ms: u64) -> Flow {
     flow
 }
 
-/// The slowest of a run in which a pod was stopped for that long, in four readings of 100 ms that begin with the request.
-fn slowest(stopped_ms: [u64; 4]) -> SlowRequest {
+/// The slowest of a run in which a pod had a request for 300 ms, and was stopped: when after the start the stop ended at the earliest and at
+/// the latest, and how long it was.
+fn slowest(stops_ms: &[(u64, u64, u64)]) -> SlowRequest {
     let mut world = World::new("steady");
     world.success(10.0, "b");
     let flow = slow_at_pod(&mut world, "a", 300);
     let start_ns = flow.client.sent_ns;
     world.add(flow);
-    for (n, ms) in (0..).zip(stopped_ms) {
-        world.stopped("a", (start_ns + n * 100 * MS, start_ns + (n + 1) * 100 * MS), ms * 1_000);
+    for &(from_ms, to_ms, ms) in stops_ms {
+        let readings_ns = (start_ns + from_ms * MS, start_ns + to_ms * MS);
+        world.stopped("a", readings_ns, ms * 1_000);
         // Another pod's limit is no reason.
-        world.stopped("b", (start_ns + n * 100 * MS, start_ns + (n + 1) * 100 * MS), 99_000);
+        world.stopped("b", readings_ns, 99_000);
     }
     correlate(&world.finish()).slow.remove(0)
 }
 
 #[test]
 fn a_pod_that_its_limit_stopped_for_most_of_the_time_is_throttled() {
-    let slow = slowest([80, 80, 80, 0]);
+    let slow = slowest(&[(90, 110, 80), (190, 210, 80), (280, 300, 80)]);
     assert_eq!((slow.cause, slow.pod.as_deref()), (SlowCause::CpuThrottled, Some("a")), "{slow:?}");
     assert!(slow.explanation.contains("CPU limit stopped it"), "{slow:?}");
 }
 
 #[test]
 fn a_pod_that_was_stopped_for_less_than_half_of_it_is_slow() {
-    let slow = slowest([0, 60, 60, 0]);
+    let slow = slowest(&[(90, 110, 60), (190, 210, 60)]);
     assert_eq!(slow.cause, SlowCause::SlowPod, "{slow:?}");
-    assert_eq!(slowest([0; 4]).cause, SlowCause::SlowPod);
+    assert_eq!(slowest(&[]).cause, SlowCause::SlowPod);
 }
 
 #[test]
-fn a_stop_that_may_lie_outside_of_the_request_proves_nothing() {
-    // The last reading covers 100 ms, of which the request had three.
-    let slow = slowest([0, 0, 0, 97]);
+fn stops_that_may_lie_outside_of_the_request_prove_nothing() {
+    let slow = slowest(&[(290, 410, 97), (0, 5, 97)]);
     assert_eq!(slow.cause, SlowCause::SlowPod, "{slow:?}");
 }
 

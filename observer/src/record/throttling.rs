@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PodRef;
 
-/// Between two readings of a pod's `cpu.stat` the scheduler stopped it because its quota was used up.
+/// Stops of a pod whose quota was used up, which ended between two readings of its `cpu.stat`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Throttling {
     /// Node name.
@@ -16,8 +16,8 @@ pub struct Throttling {
     pub from_ns: u64,
     /// The reading after.
     pub to_ns: u64,
-    /// How long it was stopped in between. The kernel adds this up over CPUs, so a pod with several busy threads can have more
-    /// than there is between the readings.
+    /// How long they were. The kernel adds a stop when it ends, so it may have begun before the first reading; and it adds up CPUs, so
+    /// of a pod with several busy threads it can be more than the time that went by.
     pub stopped_us: u64,
     /// Scheduling periods (usually 100 ms each) in which it was stopped.
     pub periods: u64,

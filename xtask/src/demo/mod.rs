@@ -82,7 +82,7 @@ pub fn demo(args: &DemoArgs) -> Result<()> {
         if folder.join("raw/run.json").is_file() {
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
-        run(place.loadgen(&loadgen, experiment.arguments).arg("--out").arg(&folder))?;
+        run(place.loadgen(&loadgen, experiment.name, experiment.arguments).arg("--out").arg(&folder))?;
         ensure!(!stop.load(Ordering::Relaxed), "interrupted");
         done.push(folder);
     }

@@ -80,14 +80,14 @@ impl Place {
         }
     }
 
-    /// loadgen, pointed at this cluster.
-    pub fn loadgen(&self, binary: &Path, arguments: &[&str]) -> Command {
+    /// loadgen, pointed at this cluster, for the experiment of that name.
+    pub fn loadgen(&self, binary: &Path, name: &str, arguments: &[&str]) -> Command {
         match &self.kind {
             Kind::Embedded(cluster) => {
                 let mut command = cluster.client_command(binary);
                 command.args(arguments);
-                // Entries of an earlier experiment have been taken out of the node: loadgen need not know of it.
-                command.env("XDG_STATE_HOME", cluster.root().join("state"));
+                // Entries of an earlier experiment have been taken out of the node: loadgen need not know that there was one.
+                command.env("XDG_STATE_HOME", cluster.root().join("state").join(name));
                 command
             }
             Kind::Context(name) => {

@@ -3,9 +3,11 @@
 mod build;
 mod endpoints;
 mod pod_life;
+mod stops;
 
 pub use endpoints::{EndpointHistory, EndpointState};
-pub use pod_life::{PodLife, Role, Stop};
+pub use pod_life::{PodLife, Role};
+pub use stops::Stops;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -50,8 +52,8 @@ impl<'a> Cluster<'a> {
     }
 
     /// A pod's CPU limit stopped it.
-    pub fn stopped(&mut self, at: PodAt, stop: Stop) {
-        self.pods[at as usize].stops.push(stop);
+    pub fn stopped(&mut self, at: PodAt, stops: Stops) {
+        self.pods[at as usize].stops.push(stops);
     }
 
     /// No pod that the watch told of has ever had that address; since when it tells. `None`: one had, or the watch cannot say.

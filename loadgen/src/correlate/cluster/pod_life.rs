@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::stops::Stops;
 use crate::correlate::limits::{CONTAINER_LAG_NS, WATCH_LAG_NS};
 
 /// What a pod does in the lab.
@@ -53,7 +54,7 @@ pub struct PodLife<'a> {
     /// Throttled time at each reading.
     pub throttled_us: Vec<(u64, u64)>,
     /// Where the agent of its node saw its CPU limit stop it.
-    pub stops: Vec<Stop>,
+    pub stops: Vec<Stops>,
     /// Its hook failed: first event and its text.
     pub hook_failed: Option<(u64, &'a str)>,
 }
@@ -67,27 +68,6 @@ pub struct PodEnd {
     pub what: String,
     /// Who says so.
     pub source: &'static str,
-}
-
-/// Between two readings its CPU limit stopped a pod for so long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stop {
-    /// The reading before.
-    pub from_ns: u64,
-    /// The reading after.
-    pub to_ns: u64,
-    /// In between. The kernel adds up CPUs, so it can be more than there is.
-    pub us: u64,
-}
-
-impl Stop {
-    /// What of it must have fallen into that time: whatever the rest of the time between the readings cannot hold.
-    pub fn within_us(&self, from_ns: u64, to_ns: u64) -> u64 {
-        let span_ns = self.to_ns.saturating_sub(self.from_ns);
-        let inside_ns = self.to_ns.min(to_ns).saturating_sub(self.from_ns.max(from_ns));
-        let rest_us = (span_ns - inside_ns) / 1_000;
-        self.us.min(span_ns / 1_000).saturating_sub(rest_us)
-    }
 }
 
 impl<'a> PodLife<'a> {
@@ -189,22 +169,5 @@ impl<'a> PodLife<'a> {
             && self.absent_since_ns.is_none()
             && self.deletion_ns().is_none_or(|ns| ns > until_ns)
             && !self.container_ends.iter().any(|(ns, _)| (from_ns..=until_ns).contains(ns))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Stop;
-
-    #[test]
-    fn a_stop_counts_only_where_the_rest_cannot_hold_it() {
-        let stop = Stop { from_ns: 1_000_000, to_ns: 2_000_000, us: 900 };
-        assert_eq!(stop.within_us(0, 9_000_000), 900);
-        // 300 µs of the reading's 1,000 lie outside, and can hold as much of it.
-        assert_eq!(stop.within_us(1_300_000, 9_000_000), 600);
-        assert_eq!(stop.within_us(1_950_000, 9_000_000), 0);
-        assert_eq!(stop.within_us(5_000_000, 9_000_000), 0);
-        // Two busy CPUs that were stopped together.
-        assert_eq!(Stop { us: 1_800, ..stop }.within_us(0, 9_000_000), 1_000);
     }
 }

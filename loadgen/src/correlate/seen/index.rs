@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::views::Offset;
 use super::{Conn, Exch, Groups, Trans};
 use crate::correlate::clocks::Clocks;
-use crate::correlate::cluster::{Cluster, PodAt, Role, Stop};
+use crate::correlate::cluster::{Cluster, PodAt, Role, Stops};
 use crate::raw::{ClientRequest, RawRun};
 
 /// All records, on one clock, in an order that does not depend on the order of the files.
@@ -74,7 +74,7 @@ impl<'a> Seen<'a> {
                     Record::Throttling(raw) => {
                         let at = cluster.ensure(&raw.pod, None, None);
                         let (from_ns, to_ns) = (offset.ours(raw.from_ns), offset.ours(raw.to_ns));
-                        cluster.stopped(at, Stop { from_ns, to_ns, us: raw.stopped_us });
+                        cluster.stopped(at, Stops { from_ns, to_ns, us: raw.stopped_us, periods: raw.periods });
                     }
                     Record::Translation(raw) => {
                         let address = Some(raw.nat.chosen.ip());

@@ -18,9 +18,9 @@ and, for the first two, bpf-linker: cargo install bpf-linker (its LLVM must be a
 `cargo xtask setup` installs what is missing";
 
 fn main() {
-    for variable in
-        ["PODWITNESS_BPF_OBJECT", "PODWITNESS_BPF_RUSTC", "PODWITNESS_BPF_TOOLCHAIN", "PATH", "XDG_CACHE_HOME"]
-    {
+    // Not PATH, which differs from shell to shell: an object that one linker has made of these sources does not go stale by finding another,
+    // and a build that found none is tried again in any case.
+    for variable in ["PODWITNESS_BPF_OBJECT", "PODWITNESS_BPF_RUSTC", "PODWITNESS_BPF_TOOLCHAIN", "XDG_CACHE_HOME"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,4 +1,4 @@
-//! How long the correlation takes, how much memory, and whether both are linear in the requests:
+//! How long reading a run's files and its correlation take, how much memory, and whether both are linear in the requests:
 //! `cargo bench -p loadgen --bench correlate`, or `cargo xtask bench correlate`.
 #![allow(missing_docs, clippy::unwrap_used, dead_code, unused_imports)]
 
@@ -10,9 +10,7 @@ mod synthetic;
 use std::time::Instant;
 
 use loadgen::correlate::correlate;
-use loadgen::raw::RawRun;
-use observer::record::Outcome;
-use synthetic::World;
+use loadgen::raw::read_run;
 
 #[global_allocator]
 static MEMORY: memory::Counting = memory::Counting;
@@ -23,49 +21,52 @@ const SIZES: [u32; 4] = [10_000, 100_000, 300_000, 1_000_000];
 const TURNS: usize = 3;
 
 fn main() {
-    println!("| requests | time | per request | to the line above | memory of its own | raw run in memory |");
-    println!("|--:|--:|--:|--:|--:|--:|");
-    let mut before: Option<f64> = None;
+    files::packed_and_plain();
+    println!(
+        "\n| requests | read | per request | | run in memory | per request | correlate | per request | | its own memory at most | per request | both at most |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let mut before: Option<(f64, f64)> = None;
     for requests in SIZES {
+        let dir = files::written(requests);
         let empty = memory::live();
-        let raw = run(requests);
-        let raw_bytes = memory::live() - empty;
+        memory::forget_peak();
+        let (run, read_s) = timed(|| read_run(dir.path()).unwrap());
+        let loaded = memory::live();
+        let reading_bytes = memory::peak() - empty;
         let (mut best_s, mut own_bytes) = (f64::INFINITY, 0);
         for _ in 0..TURNS {
-            let loaded = memory::live();
             memory::forget_peak();
-            let start = Instant::now();
-            let report = correlate(&raw);
-            best_s = best_s.min(start.elapsed().as_secs_f64());
+            let (report, seconds) = timed(|| correlate(&run));
+            best_s = best_s.min(seconds);
             own_bytes = memory::peak() - loaded;
-            assert_eq!(report.ledger.sent, u64::from(requests));
-            assert_eq!(report.ledger.unaccounted, 0);
+            assert_eq!((report.ledger.sent, report.ledger.unaccounted), (u64::from(requests), 0));
+            assert_eq!(report.completeness.requests_seen_at_gateway, Some(u64::from(requests)));
+            assert_eq!(report.completeness.join_conflicts, Some(0));
         }
-        let per_request_us = best_s * 1e6 / f64::from(requests);
-        let ratio = before.map_or("–".to_owned(), |before| format!("{:.2}", per_request_us / before));
-        let mb = |bytes: usize| format!("{:.0} MB", bytes as f64 / 1e6);
+        let us = |seconds: f64| seconds * 1e6 / f64::from(requests);
+        let ratio =
+            |now: f64, before: Option<f64>| before.map_or("–".to_owned(), |before| format!("× {:.2}", now / before));
+        let (mb, each) = (|bytes: usize| bytes as f64 / 1e6, |bytes: usize| bytes / requests as usize);
         println!(
-            "| {requests} | {best_s:.3} s | {per_request_us:.2} µs | × {ratio} | {} | {} |",
+            "| {requests} | {read_s:.2} s | {:.2} µs | {} | {:.0} MB | {} B | {best_s:.3} s | {:.2} µs | {} | {:.0} MB | {} B | {:.0} MB |",
+            us(read_s),
+            ratio(us(read_s), before.map(|(read, _)| read)),
+            mb(loaded - empty),
+            each(loaded - empty),
+            us(best_s),
+            ratio(us(best_s), before.map(|(_, correlated)| correlated)),
             mb(own_bytes),
-            mb(raw_bytes)
+            each(own_bytes),
+            mb((loaded - empty + own_bytes).max(reading_bytes)),
         );
-        before = Some(per_request_us);
+        before = Some((us(read_s), us(best_s)));
     }
-    println!("\nTime per request that does not grow from line to line: linear. Goal: 1,000,000 in 3 s and 500 MB.\n");
-    files::packed_and_plain(&run(files::REQUESTS));
+    println!("\nPer request as much as in the line above: linear. Goal: 1,000,000 correlated in 3 s and 500 MB.");
 }
 
-/// A run at 1,000 requests a second in which one of a thousand is lost.
-fn run(requests: u32) -> RawRun {
-    let mut world = World::new("rollout");
-    world.terminate(100.0, "a", 1_000.0);
-    for n in 0..requests {
-        let mut flow = world.flow(f64::from(n), ["a", "b", "c"][n as usize % 3]);
-        if n % 1_000 == 150 {
-            flow = flow.answered(502, 2);
-            flow.last().failed(Outcome::Refused, 1);
-        }
-        world.add(flow);
-    }
-    world.finish()
+fn timed<T>(what: impl FnOnce() -> T) -> (T, f64) {
+    let start = Instant::now();
+    let done = what();
+    (done, start.elapsed().as_secs_f64())
 }

@@ -116,7 +116,7 @@ fn count_connections(ctx: &Context<'_, '_>, side: &HashMap<PodAt, usize>, tallie
         let (Some(side), Some(conn)) = (attempt.pod.and_then(|pod| side.get(&pod)), ctx.conn(attempt)) else {
             continue;
         };
-        let chosen = conn.raw.nat.as_ref().is_some_and(|nat| nat.source != NatSource::Reused);
+        let chosen = conn.nat_source().is_some_and(|source| source != NatSource::Reused);
         tallies[*side].connections += u64::from(chosen && counted.insert(attempt.conn));
     }
 }
@@ -125,7 +125,7 @@ fn count_requests(ctx: &Context<'_, '_>, side: &HashMap<PodAt, usize>, tallies: 
     for (position, client) in ctx.client.iter().enumerate() {
         let attempt = ctx.join.decisive(position as u32);
         // What the answer itself says stands in where nobody watched.
-        let named = || ctx.cluster.named_by(client.pod_name.as_deref()?, client.sent_ns);
+        let named = || ctx.cluster.named_by(client.pod_name?, client.sent_ns);
         let pod = attempt.and_then(|attempt| attempt.pod).or_else(named);
         let Some(side) = pod.and_then(|pod| side.get(&pod)) else { continue };
         let tally = &mut tallies[*side];

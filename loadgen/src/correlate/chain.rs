@@ -30,12 +30,12 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
     for attempt in &ctx.join.attempts {
         let (Some(pod), Some(conn)) = (attempt.pod, ctx.conn(attempt)) else { continue };
         let moments = &mut moments[pod as usize];
-        if conn.raw.nat.as_ref().is_some_and(|nat| nat.source == NatSource::New) {
+        if conn.nat_source() == Some(NatSource::New) {
             // The socket's own time: the entry's event is only stamped when it is read.
             later(&mut moments.last_new_connection_ns, conn.opened_ns());
         }
-        let slot = match conn.raw.outcome {
-            Outcome::Refused if conn.raw.nat.is_some() => &mut moments.listener_gone_ns,
+        let slot = match conn.outcome() {
+            Outcome::Refused if conn.nat_source().is_some() => &mut moments.listener_gone_ns,
             Outcome::Unanswered => &mut moments.address_gone_ns,
             _ => continue,
         };
@@ -43,17 +43,17 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
             earlier(slot, conn.opened_ns());
         }
     }
-    for (request, front) in ctx.join.front.iter().enumerate() {
-        let (Some(pod), Some(translation)) = (front.pod, front.translation) else { continue };
-        let translation = &ctx.seen.translations[translation as usize];
-        if translation.raw.nat.source == NatSource::New {
+    for (request, front) in (0..).zip(&ctx.join.front) {
+        let (Some(pod), Some(translation)) = (front.pod, front.translation.get()) else { continue };
+        let translation = ctx.seen.translation(translation);
+        if translation.source() == NatSource::New {
             later(&mut moments[pod as usize].last_new_connection_ns, translation.created_ns());
         }
         if front.joined_by != Some(JoinedBy::Tuple) {
             continue;
         }
-        let client = ctx.client[request];
-        let slot = match client.error.as_ref().map(|error| error.kind) {
+        let client = ctx.client.at(request);
+        let slot = match client.error.map(|error| error.kind) {
             Some(ClientErrorKind::ConnectRefused) => &mut moments[pod as usize].listener_gone_ns,
             Some(ClientErrorKind::ConnectTimeout) => &mut moments[pod as usize].address_gone_ns,
             _ => continue,
@@ -62,8 +62,8 @@ pub fn kernel_moments(ctx: &Context<'_, '_>) -> Vec<KernelMoments> {
             earlier(slot, translation.created_ns());
         }
     }
-    let serving = ctx.seen.exchanges.iter().filter(|exchange| matches!(exchange.hop, Hop::Pod | Hop::Front));
-    for exchange in serving.filter(|exchange| exchange.request.is_some()) {
+    let serving = ctx.seen.exchanges().filter(|exchange| matches!(exchange.hop, Hop::Pod | Hop::Front));
+    for exchange in serving.filter(|exchange| exchange.request().is_some()) {
         if let (Some(pod), Some(end_ns)) = (exchange.pod, exchange.response_end_ns()) {
             later(&mut moments[pod as usize].last_byte_ns, end_ns);
         }

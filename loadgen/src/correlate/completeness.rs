@@ -77,7 +77,7 @@ pub fn completeness(ctx: &Context<'_, '_>, failed: &[Failed]) -> Completeness {
 fn pod_agreement(ctx: &Context<'_, '_>) -> Option<PodAgreement> {
     let mut agreement = PodAgreement { compared: 0, agreed: 0 };
     for (position, client) in ctx.client.iter().enumerate() {
-        let Some(named) = &client.pod_name else { continue };
+        let Some(named) = client.pod_name else { continue };
         let at_pod = ctx.join.decisive(position as u32).filter(|attempt| attempt.pod_exchange.is_some());
         let Some(pod) = at_pod.and_then(|attempt| attempt.pod) else { continue };
         agreement.compared += 1;

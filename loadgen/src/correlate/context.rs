@@ -1,18 +1,19 @@
 //! Everything that the steps after the join read.
 
+use super::clients::Clients;
 use super::clock::WallClock;
 use super::clocks::Clocks;
 use super::cluster::{Cluster, PodAt};
 use super::join::{Attempt, Front, Join};
 use super::seen::{Conn, Exch, Seen};
-use crate::raw::{ClientRequest, RawRun};
+use crate::raw::RawRun;
 
 /// One run, joined.
 pub struct Context<'r, 'a> {
     /// The raw run.
     pub raw: &'a RawRun,
     /// The client's requests in order of `seq`.
-    pub client: &'r [&'a ClientRequest],
+    pub client: &'r Clients<'a>,
     /// Records.
     pub seen: &'r Seen<'a>,
     /// Pods and endpoints.
@@ -30,7 +31,7 @@ pub struct Context<'r, 'a> {
 impl<'r, 'a> Context<'r, 'a> {
     /// There are records of at least one node.
     pub fn observed(&self) -> bool {
-        !self.raw.records.is_empty()
+        !self.raw.records.nodes().is_empty()
     }
 
     /// How far wrong a span between the clocks of two nodes can be, by their positions; `None` is our own clock.
@@ -48,23 +49,23 @@ impl<'r, 'a> Context<'r, 'a> {
     }
 
     /// Its exchange at the gateway.
-    pub fn front_exchange(&self, request: u32) -> Option<&'r Exch<'a>> {
-        self.front(request).exchange.map(|at| &self.seen.exchanges[at as usize])
+    pub fn front_exchange(&self, request: u32) -> Option<Exch<'r>> {
+        self.front(request).exchange.get().map(|at| self.seen.exchange(at))
     }
 
     /// An attempt's connection at the gateway.
-    pub fn conn(&self, attempt: &Attempt) -> Option<&'r Conn<'a>> {
-        attempt.conn.map(|at| &self.seen.conns[at as usize])
+    pub fn conn(&self, attempt: &Attempt) -> Option<Conn<'r>> {
+        attempt.conn.get().map(|at| self.seen.conn(at))
     }
 
     /// An attempt's exchange at the gateway.
-    pub fn exchange(&self, attempt: &Attempt) -> Option<&'r Exch<'a>> {
-        attempt.exchange.map(|at| &self.seen.exchanges[at as usize])
+    pub fn exchange(&self, attempt: &Attempt) -> Option<Exch<'r>> {
+        attempt.exchange.get().map(|at| self.seen.exchange(at))
     }
 
     /// An attempt's exchange at the pod.
-    pub fn pod_exchange(&self, attempt: &Attempt) -> Option<&'r Exch<'a>> {
-        attempt.pod_exchange.map(|at| &self.seen.exchanges[at as usize])
+    pub fn pod_exchange(&self, attempt: &Attempt) -> Option<Exch<'r>> {
+        attempt.pod_exchange.get().map(|at| self.seen.exchange(at))
     }
 
     /// Name of a pod.

@@ -50,11 +50,11 @@ fn chains(ctx: &Context<'_, '_>, moments: &[KernelMoments], failed: &[Failed]) -
 }
 
 fn failure(ctx: &Context<'_, '_>, request: u32, decision: Decision, moments: &[KernelMoments]) -> Failed {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let life = decision.pod.map(|pod| ctx.cluster.pod(pod));
     let deletion_ns = decision.pod.and_then(|pod| start_ns(ctx.cluster.pod(pod), &moments[pod as usize]));
     let failure = Failure {
-        trace_id: client.trace_id.clone(),
+        trace_id: client.trace_id(),
         seq: client.seq,
         due_at: ctx.clock.rfc3339(client.due_ns),
         due_ns: client.due_ns,

@@ -67,15 +67,15 @@ pub struct Part {
 
 /// One request's way. `None`: it was not seen at the gateway, or its moments are out of order.
 pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<Part>> {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let front = ctx.front_exchange(request)?;
     let attempt = ctx.join.decisive(request);
     let exchange = attempt.and_then(|attempt| ctx.exchange(attempt));
     let at_pod = attempt.and_then(|attempt| ctx.pod_exchange(attempt));
-    let fresh = attempt.and_then(|attempt| ctx.conn(attempt)).filter(|_| exchange.is_some_and(|e| !e.raw.reused));
+    let fresh = attempt.and_then(|attempt| ctx.conn(attempt)).filter(|_| exchange.is_some_and(|e| !e.reused()));
     let first = ctx.join.attempts_of(request).next().filter(|_| ctx.join.attempts_of(request).len() > 1);
-    let front_conn = ctx.front(request).conn.map(|at| &ctx.seen.conns[at as usize]);
-    let new_front = front_conn.map(Conn::opened_ns).filter(|ns| *ns > client.sent_ns && front.raw.index == 0);
+    let front_conn = ctx.front(request).conn.get().map(|at| ctx.seen.conn(at));
+    let new_front = front_conn.map(Conn::opened_ns).filter(|ns| *ns > client.sent_ns && front.index() == 0);
     // Each moment ends the stretch that it names. A moment that was not measured adds its stretch to the next one.
     let (gateway, pod) = (Some(front.node), at_pod.map(|exchange| exchange.node));
     let moments = [

@@ -7,6 +7,7 @@ mod balance;
 mod canary;
 mod cause;
 mod chain;
+mod clients;
 mod clock;
 mod clocks;
 mod cluster;
@@ -39,8 +40,9 @@ mod what_if;
 pub use limits::SLOWEST;
 pub use verdict::Propagation;
 
-use crate::raw::{ClientRequest, EndedBy, RawRun, TimelineEntry};
+use crate::raw::{EndedBy, RawRun, TimelineEntry};
 use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
+use clients::Clients;
 use clock::WallClock;
 use clocks::Clocks;
 use cluster::Cluster;
@@ -60,12 +62,12 @@ pub fn correlate_explaining(raw: &RawRun, slowest: usize) -> Report {
 
 /// Joins a run and hands it on.
 fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEntry]) -> T) -> T {
-    let client = in_order(&raw.client);
+    let client = Clients::of(&raw.client);
     let mut timeline: Vec<&TimelineEntry> = raw.timeline.iter().collect();
     timeline.sort_by_key(|entry| entry.at_ns);
     let mut cluster = Cluster::from_timeline(&timeline, &raw.run.config);
     let clocks = Clocks::of(&raw.observers, &raw.run.shards);
-    let seen = Seen::index(raw, &client, &clocks, &mut cluster);
+    let seen = Seen::index(&raw.records, &client, &clocks, &mut cluster);
     let clock_error_ns = clocks.largest_error_between_ns();
     let join = Join::new(&Input {
         run: &raw.run,
@@ -166,12 +168,4 @@ fn run_info(ctx: &Context<'_, '_>) -> RunInfo {
             && run.client_records_dropped == 0
             && ctx.client.len() as u64 == run.sent,
     }
-}
-
-/// In order of `seq`; a second record of one number would count a request twice.
-fn in_order(client: &[ClientRequest]) -> Vec<&ClientRequest> {
-    let mut ordered: Vec<&ClientRequest> = client.iter().collect();
-    ordered.sort_by_key(|request| request.seq);
-    ordered.dedup_by_key(|request| request.seq);
-    ordered
 }

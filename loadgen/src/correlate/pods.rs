@@ -29,7 +29,7 @@ pub fn pods(ctx: &Context<'_, '_>, failed: &[Failed]) -> Vec<PodReport> {
         let pod = if ctx.observed() {
             attempt.and_then(|attempt| attempt.pod)
         } else {
-            client.pod_name.as_deref().and_then(|name| ctx.cluster.named_by(name, client.sent_ns))
+            client.pod_name.and_then(|name| ctx.cluster.named_by(name, client.sent_ns))
         };
         for pod in [pod, ctx.front(position as u32).pod].into_iter().flatten() {
             tallies[pod as usize].requests += 1;
@@ -67,7 +67,7 @@ pub fn pods(ctx: &Context<'_, '_>, failed: &[Failed]) -> Vec<PodReport> {
 
 /// Connections of joined requests, at both ends, each once for each of its pods. One pod is the rule.
 fn count_connections(ctx: &Context<'_, '_>, tallies: &mut [Tally]) {
-    let mut first_pod: Vec<Option<PodAt>> = vec![None; ctx.seen.conns.len()];
+    let mut first_pod: Vec<Option<PodAt>> = vec![None; ctx.seen.conns().len()];
     let mut other_pods = HashSet::new();
     let mut count = |pod: Option<PodAt>, at: Option<u32>| {
         let (Some(pod), Some(at)) = (pod, at) else { return };
@@ -79,16 +79,16 @@ fn count_connections(ctx: &Context<'_, '_>, tallies: &mut [Tally]) {
         if new {
             let tally = &mut tallies[pod as usize];
             tally.connections += 1;
-            let raw = ctx.seen.conns[at as usize].raw;
-            tally.resets += u64::from(raw.reset_sent_ns.is_some() || raw.reset_received_ns.is_some());
-            tally.retransmits += u64::from(raw.retransmits) + u64::from(raw.syn_retransmits);
+            let conn = ctx.seen.conn(at);
+            tally.resets += u64::from(conn.was_reset());
+            tally.retransmits += u64::from(conn.retransmits()) + u64::from(conn.syn_retransmits());
         }
     };
     for attempt in &ctx.join.attempts {
-        count(attempt.pod, attempt.conn);
+        count(attempt.pod, attempt.conn.get());
     }
     for front in &ctx.join.front {
-        count(front.pod, front.conn);
+        count(front.pod, front.conn.get());
     }
 }
 

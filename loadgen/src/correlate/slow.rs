@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use super::context::Context;
 use super::hops::{Stretch, stretches};
 use super::ledger::start_ns;
+use super::seen::{Conn, Exch};
 use crate::report::schema::{SlowCause, SlowRequest};
 
 /// A SYN is repeated after one second; nothing faster is one.
@@ -28,7 +29,7 @@ pub fn slowest(ctx: &Context<'_, '_>, count: usize) -> Vec<SlowRequest> {
 }
 
 fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let way = stretches(ctx, request);
     // Of equally long stretches the earlier one.
     let longest = way.as_ref().and_then(|way| {
@@ -47,7 +48,7 @@ fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest 
         format!("{:.1} ms of {:.1} ms in {}: ", ns as f64 / 1e6, latency_ns as f64 / 1e6, stretch.name())
     });
     SlowRequest {
-        trace_id: client.trace_id.clone(),
+        trace_id: client.trace_id(),
         seq: client.seq,
         latency_us: (latency_ns + 500) / 1_000,
         slowest_hop: longest.map(|(stretch, _)| stretch.name().to_owned()),
@@ -69,7 +70,7 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
             let attempts = ctx.join.attempts_of(request).len();
             (SlowCause::Retried, format!("{attempts} attempts were made, only the last one succeeded"))
         }
-        Stretch::ConnectToPod => match conn.map_or(0, |conn| conn.raw.syn_retransmits) {
+        Stretch::ConnectToPod => match conn.map_or(0, Conn::syn_retransmits) {
             0 => (SlowCause::Unknown, format!("the connection to {name} took long, without a repeated SYN")),
             n => (SlowCause::SynRetransmit, format!("the SYN to {name} had to be sent {} times", n + 1)),
         },
@@ -102,8 +103,8 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
 /// The node knew of the client's connection at once, but the gateway only a SYN timeout later.
 fn syn_repeated(ctx: &Context<'_, '_>, request: u32, ns: u64) -> bool {
     let front = ctx.front(request);
-    let created_ns = front.translation.map(|at| ctx.seen.translations[at as usize].created_ns());
-    let opened_ns = front.conn.map(|at| ctx.seen.conns[at as usize].opened_ns());
+    let created_ns = front.translation.get().map(|at| ctx.seen.translation(at).created_ns());
+    let opened_ns = front.conn.get().map(|at| ctx.seen.conn(at).opened_ns());
     ns >= SYN_TIMEOUT_NS
         && created_ns.zip(opened_ns).is_some_and(|(created, opened)| opened.saturating_sub(created) >= SYN_TIMEOUT_NS)
 }
@@ -139,7 +140,7 @@ impl Throttled {
 fn throttled(ctx: &Context<'_, '_>, request: u32) -> Option<Throttled> {
     let attempt = ctx.join.decisive(request)?;
     let life = ctx.cluster.pod(attempt.pod?);
-    let end_ns = ctx.client[request as usize].end_ns;
+    let end_ns = ctx.client.at(request).end_ns;
     let (before_ns, before_us) = life.throttled_us.iter().rev().find(|(ns, _)| *ns <= attempt.start_ns)?;
     let (after_ns, after_us) = life.throttled_us.iter().find(|(ns, _)| *ns >= end_ns)?;
     Some(Throttled { us: after_us.checked_sub(*before_us)?, window_us: (after_ns - before_ns) / 1_000 })

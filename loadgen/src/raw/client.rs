@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One request, as its sender saw it.
+/// One request, as its sender saw it. Its texts are owned; `S` lets a reader of many lines borrow them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ClientRequest {
+pub struct ClientRequest<S = String> {
     /// Number in the schedule, from 0.
     pub seq: u64,
     /// Trace id: run id (16 hex digits), then `seq` (16 hex digits).
-    pub trace_id: String,
+    pub trace_id: S,
     /// When the schedule wanted it sent.
     pub due_ns: u64,
     /// When it was handed to the HTTP client.
@@ -29,9 +29,9 @@ pub struct ClientRequest {
     /// Remote address of the connection.
     pub remote: Option<SocketAddr>,
     /// Pod that the answer itself names (`x-pod-name`).
-    pub pod_name: Option<String>,
+    pub pod_name: Option<S>,
     /// Version that the answer itself names (`x-version`).
-    pub version: Option<String>,
+    pub version: Option<S>,
     /// Bytes of the body.
     pub body_bytes: u64,
     /// No worker was free when it was due: its latency counts from `due_ns`.
@@ -71,9 +71,14 @@ pub enum ClientErrorKind {
     Other,
 }
 
-impl ClientRequest {
+impl<S> ClientRequest<S> {
     /// Answered with a status below 400 and a complete body.
     pub fn succeeded(&self) -> bool {
-        self.error.is_none() && self.status.is_some_and(|status| (200..400).contains(&status))
+        succeeded(self.status, self.error.as_ref())
     }
+}
+
+/// Answered with a status below 400 and a complete body.
+pub(super) fn succeeded(status: Option<u16>, error: Option<&ClientError>) -> bool {
+    error.is_none() && status.is_some_and(|status| (200..400).contains(&status))
 }

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
-use super::pack::{ENDING, Member, Unpacker};
+use super::pack::{BLOCK, ENDING, Member, Unpacker};
 use super::read::ReadError;
 
 /// Calls `take` for each line. What cannot be read, and lines that `take` refuses, are counted and told in `warnings`.
@@ -46,20 +49,40 @@ fn packed(
     file: File,
     lines: &mut Lines<impl FnMut(&[u8]) -> Result<(), serde_json::Error>>,
 ) -> std::io::Result<Damage> {
-    let mut unpacker = Unpacker::new(file);
-    let (mut block, mut damage, mut in_damage) = (Vec::new(), Damage::default(), false);
-    while let Some(member) = unpacker.next(&mut block)? {
-        if let Member::Damaged { bytes } = member {
-            damage.places += u64::from(!in_damage);
-            damage.bytes += bytes;
+    let (mut damage, mut in_damage) = (Damage::default(), false);
+    let (sender, members) = mpsc::sync_channel(WAITING);
+    let unpacked = thread::scope(|scope| {
+        let unpacking = scope.spawn(move || unpack(file, &sender));
+        for (member, block) in members {
+            if let Member::Damaged { bytes } = member {
+                damage.places += u64::from(!in_damage);
+                damage.bytes += bytes;
+            }
+            in_damage = matches!(member, Member::Damaged { .. });
+            lines.cut |= member == Member::Cut;
+            for line in block.split_inclusive(|&byte| byte == b'\n') {
+                lines.line(line);
+            }
         }
-        in_damage = matches!(member, Member::Damaged { .. });
-        lines.cut |= member == Member::Cut;
-        for line in block.split_inclusive(|&byte| byte == b'\n') {
-            lines.line(line);
+        unpacking.join()
+    });
+    unpacked.unwrap_or_else(|panic| resume_unwind(panic))?;
+    Ok(damage)
+}
+
+/// Members that are unpacked ahead of the one being read.
+const WAITING: usize = 4;
+
+/// Unpacking and reading take turns on one file; on two threads neither waits for the other.
+fn unpack(file: File, members: &SyncSender<(Member, Vec<u8>)>) -> std::io::Result<()> {
+    let mut unpacker = Unpacker::new(file);
+    loop {
+        let mut block = Vec::with_capacity(BLOCK + BLOCK / 8);
+        let Some(member) = unpacker.next(&mut block)? else { return Ok(()) };
+        if members.send((member, block)).is_err() {
+            return Ok(());
         }
     }
-    Ok(damage)
 }
 
 struct Lines<F> {

@@ -12,6 +12,7 @@
 //! the node's clock: [`ObserverFile::clock`] holds the offset and its error bound.
 
 mod client;
+pub mod compact;
 mod lines;
 mod observer_file;
 pub mod pack;
@@ -28,6 +29,7 @@ pub mod write;
 pub const FORMAT: u32 = 2;
 
 pub use client::{ClientError, ClientErrorKind, ClientRequest};
+pub use compact::{Records, Request, Requests};
 pub use observer_file::{ClockOffset, ObserverFile};
 pub use read::{RawRun, read_run};
 pub use run::{EndedBy, Environment, GooseCheck, RunConfig, RunFile, Schedule, ShardFile};

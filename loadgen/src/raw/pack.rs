@@ -15,7 +15,7 @@ pub const ENDING: &str = ".gz";
 
 /// Bytes of lines that make a block. Of measured runs, 64 KiB pack to a ninth and 1 MiB to a tenth: small blocks cost
 /// little, and what a kill or a damage can take is small.
-const BLOCK: usize = 128 * 1024;
+pub(super) const BLOCK: usize = 128 * 1024;
 
 /// How each of our members begins: gzip, deflate, no optional field.
 const MAGIC: u32 = 0x1f8b_0800;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use observer::api::RecordsEnd;
-use observer::record::Record;
-use serde::de::DeserializeOwned;
+use observer::record::{Connection, Exchange, Record, Translation};
 
+use super::compact::{Records, Requests, Text};
 use super::lines::for_each_line;
 use super::pack::ENDING;
 use super::{ClientRequest, FORMAT, ObserverFile, RunFile, TimelineEntry};
@@ -18,11 +18,11 @@ pub struct RawRun {
     /// `run.json`.
     pub run: RunFile,
     /// `client.ndjson.gz`, in order of `seq`.
-    pub client: Vec<ClientRequest>,
+    pub client: Requests,
     /// `timeline.ndjson`, in order of time.
     pub timeline: Vec<TimelineEntry>,
-    /// `records-NODE.ndjson.gz`: node and its records, in the node's clock. Without the last line.
-    pub records: Vec<(String, Vec<Record>)>,
+    /// `records-NODE.ndjson.gz`: each node's records, in the node's clock. Without the last line.
+    pub records: Records,
     /// `observer-NODE.json`.
     pub observers: Vec<ObserverFile>,
     /// What could not be read: cut files, lines that are not understood.
@@ -82,19 +82,21 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
     let raw = if dir.join("run.json").is_file() { dir.to_owned() } else { raw_dir(dir) };
     let mut run = read_run_file(dir, &raw.join("run.json"))?;
     let mut warnings = Vec::new();
-    let mut client: Vec<ClientRequest> = read_values(&raw, "client.ndjson", &mut warnings)?;
-    client.sort_by_key(|request| request.seq);
+    let client = read_client(&raw, &run.id, &mut warnings)?;
     if run.sent == 0 && !client.is_empty() {
         killed(&mut run, &client);
         warnings.push("the load generator was killed: requests under way at that moment are not counted".to_owned());
     }
-    let mut timeline: Vec<TimelineEntry> = read_values(&raw, "timeline.ndjson", &mut warnings)?;
+    let mut timeline: Vec<TimelineEntry> = Vec::new();
+    let take = |line: &[u8]| serde_json::from_slice(line).map(|entry| timeline.push(entry));
+    for_each_value(&raw, "timeline.ndjson", &mut warnings, take)?;
     timeline.sort_by_key(|entry| entry.at_ns);
-    let (mut records, mut observers) = (Vec::new(), Vec::new());
+    let (mut records, mut observers) = (Records::new(&run.id), Vec::new());
     for name in names(&raw)? {
         if let Some(node) = node_of(&name, "records-", ".ndjson") {
             if let Some(file) = either(&raw, &name) {
-                records.push((node.to_owned(), read_records(&file, &mut warnings)?));
+                let node = records.node(node);
+                read_records(&file, node, &mut records, &mut warnings)?;
             }
         } else if node_of(&name, "observer-", ".json").is_some() {
             let file = raw.join(&name);
@@ -105,6 +107,7 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
             }
         }
     }
+    records.shrink();
     let mut run = RawRun { run, client, timeline, records, observers, warnings: Vec::new() };
     tell_missing_records(&run, &mut warnings);
     run.warnings = warnings;
@@ -117,7 +120,7 @@ fn node_of<'n>(name: &'n str, kind: &str, ending: &str) -> Option<&'n str> {
 }
 
 /// A process that was killed never wrote what it had sent; what its records say is all there is.
-fn killed(run: &mut RunFile, client: &[ClientRequest]) {
+fn killed(run: &mut RunFile, client: &Requests) {
     run.sent = client.len() as u64;
     run.started_ns = client.iter().map(|request| request.due_ns).min().unwrap_or(run.started_ns);
     run.ended_ns = client.iter().map(|request| request.end_ns).max().unwrap_or(run.ended_ns);
@@ -159,26 +162,36 @@ fn either(raw: &Path, name: &str) -> Option<PathBuf> {
     [packed, plain].into_iter().find(|file| file.is_file())
 }
 
-fn read_values<T: DeserializeOwned>(raw: &Path, name: &str, warnings: &mut Vec<String>) -> Result<Vec<T>, ReadError> {
-    let mut values = Vec::new();
+fn for_each_value(
+    raw: &Path,
+    name: &str,
+    warnings: &mut Vec<String>,
+    take: impl FnMut(&[u8]) -> Result<(), serde_json::Error>,
+) -> Result<(), ReadError> {
     match either(raw, name) {
-        Some(file) => {
-            for_each_line(&file, warnings, |line| serde_json::from_slice(line).map(|value| values.push(value)))?;
-        }
+        Some(file) => for_each_line(&file, warnings, take)?,
         None => warnings.push(format!("{} is missing", raw.join(name).display())),
     }
-    Ok(values)
+    Ok(())
+}
+
+fn read_client(raw: &Path, run_id: &str, warnings: &mut Vec<String>) -> Result<Requests, ReadError> {
+    let mut client = Requests::new(run_id);
+    for_each_value(raw, "client.ndjson", warnings, |line| {
+        let request: ClientRequest<Text<'_>> = serde_json::from_slice(line)?;
+        client.push(&request);
+        Ok(())
+    })?;
+    client.sort();
+    Ok(client)
 }
 
 /// Records of one node. Their last line is the agent's own count: a file without it, or with another count, is cut.
-fn read_records(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<Record>, ReadError> {
-    let mut records = Vec::new();
+fn read_records(file: &Path, node: u16, records: &mut Records, warnings: &mut Vec<String>) -> Result<(), ReadError> {
+    let before = records.len();
     let mut end = None;
-    for_each_line(file, warnings, |line| match serde_json::from_slice::<Record>(line) {
-        Ok(record) => {
-            records.push(record);
-            Ok(())
-        }
+    for_each_line(file, warnings, |line| match read_record(line, node, records) {
+        Ok(()) => Ok(()),
         Err(e) => match serde_json::from_slice::<RecordsEnd>(line) {
             Ok(last) if last.record == "end" => {
                 end = Some(last);
@@ -191,31 +204,61 @@ fn read_records(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<Record>, 
         None => {
             warnings.push(format!("{} is not whole: its last line, the agent's own count, is missing", file.display()));
         }
-        Some(end) if end.records != records.len() as u64 => {
+        Some(end) if end.records != (records.len() - before) as u64 => {
             warnings.push(format!(
                 "{} is not whole: {} records of {} are there",
                 file.display(),
-                records.len(),
+                records.len() - before,
                 end.records
             ));
         }
         Some(_) => {}
     }
-    Ok(records)
+    Ok(())
+}
+
+/// A line whose first field says what it is, as the agent writes it, is read straight into its kind. Any other line, and one that is
+/// not understood, takes the long way, which also finds the words for what is wrong with it.
+fn read_record(line: &[u8], node: u16, records: &mut Records) -> Result<(), serde_json::Error> {
+    if let Ok(text) = std::str::from_utf8(line)
+        && let Some(rest) = text.strip_prefix(r#"{"record":""#)
+    {
+        if rest.starts_with(r#"exchange","#)
+            && let Ok(exchange) = serde_json::from_str::<Exchange<Text<'_>>>(text)
+        {
+            records.push_exchange(node, &exchange);
+            return Ok(());
+        }
+        if rest.starts_with(r#"connection","#)
+            && let Ok(connection) = serde_json::from_str::<Connection<Text<'_>>>(text)
+        {
+            records.push_connection(node, &connection);
+            return Ok(());
+        }
+        if rest.starts_with(r#"translation","#)
+            && let Ok(translation) = serde_json::from_str::<Translation<Text<'_>>>(text)
+        {
+            records.push_translation(node, &translation);
+            return Ok(());
+        }
+    }
+    let record: Record = serde_json::from_slice(line)?;
+    records.push(node, &record);
+    Ok(())
 }
 
 /// An agent that had closed the run, and whose records are not there: somebody lost a file.
 fn tell_missing_records(run: &RawRun, warnings: &mut Vec<String>) {
     for observer in &run.observers {
         let counted = observer.records_end.as_ref().map_or(0, |end| end.records);
-        if counted > 0 && !run.records.iter().any(|(node, _)| *node == observer.node) {
+        if counted > 0 && !run.records.nodes().contains(&observer.node) {
             warnings.push(format!(
                 "the {counted} records of node {} are missing: records-{0}.ndjson{ENDING}",
                 observer.node
             ));
         }
     }
-    for (node, _) in &run.records {
+    for node in run.records.nodes() {
         if !run.observers.iter().any(|observer| observer.node == *node) {
             warnings.push(format!(
                 "observer-{node}.json is missing or not understood: loss, cost and clock of node {node} are not known"
@@ -235,11 +278,11 @@ mod tests {
         let file = dir.path().join("records-n.ndjson");
         fs::write(&file, "").unwrap();
         let mut warnings = Vec::new();
-        read_records(&file, &mut warnings).unwrap();
+        read_records(&file, 0, &mut Records::default(), &mut warnings).unwrap();
         assert!(warnings[0].contains("not whole"), "{warnings:?}");
         fs::write(&file, "{\"record\":\"end\",\"records\":0,\"loss\":{}}\n").unwrap();
         warnings.clear();
-        read_records(&file, &mut warnings).unwrap();
+        read_records(&file, 0, &mut Records::default(), &mut warnings).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
     }
 

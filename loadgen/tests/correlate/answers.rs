@@ -1,6 +1,5 @@
 //! From reports to `q8.json` and `q10.json`.
 
-use loadgen::correlate::correlate;
 use loadgen::report::answers::markdown::markdown;
 use loadgen::report::answers::{all_answers, answers, text};
 use loadgen::report::schema::Source;
@@ -9,6 +8,7 @@ use loadgen::verify::facts::DnsLook;
 use loadgen::verify::{State, Verified, judge};
 
 use crate::reports::{clean_pod_delete, lossy_rollout};
+use crate::synthetic::correlate;
 
 #[test]
 fn two_runs_of_one_question_are_compared() {

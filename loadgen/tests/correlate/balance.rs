@@ -1,13 +1,12 @@
 //! Balance and slow pods: from raw runs whose truth is known to the report's sections and answers.
 
-use loadgen::correlate::correlate;
 use loadgen::raw::Subject;
 use loadgen::report::schema::{Report, SlowedBy, Verdict};
 use observer::record::{SocketCall, SocketCallKind};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::synthetic::{Flow, START_NS, Try, World};
+use crate::synthetic::{Flow, START_NS, Try, World, correlate};
 
 const PODS: [&str; 3] = ["a", "b", "c"];
 

@@ -1,18 +1,17 @@
 //! Two runs held against each other, and repeats pooled.
 
-use loadgen::correlate::compare::{compare, sample};
+use loadgen::correlate::compare::{Sample, compare, sample};
 use loadgen::correlate::repeat::pool;
-use loadgen::correlate::{compare::Sample, correlate};
-use loadgen::raw::{RawRun, Schedule};
+use loadgen::raw::Schedule;
 use loadgen::report::compare::{Condition, text};
 use loadgen::report::schema::{Cause, DifferenceKind, Judgement};
 use loadgen::report::summary::Style;
 
 use crate::reports::lossy_rollout;
-use crate::synthetic::World;
+use crate::synthetic::{Wire, World, correlate};
 
 /// Requests at an even rate for half a minute, each `extra_ms` longer than it must be.
-fn steady(id: &str, extra_ms: f64) -> RawRun {
+fn steady(id: &str, extra_ms: f64) -> Wire {
     let mut world = World::new("steady");
     for n in 0..1_500 {
         let pod = ["a", "b", "c"][n as usize % 3];
@@ -28,8 +27,8 @@ fn steady(id: &str, extra_ms: f64) -> RawRun {
     raw
 }
 
-fn one(raw: &RawRun) -> Vec<Sample> {
-    vec![sample(raw)]
+fn one(raw: &Wire) -> Vec<Sample> {
+    vec![sample(&raw.read())]
 }
 
 #[test]
@@ -100,7 +99,8 @@ fn runs_that_were_asked_differently_are_not_comparable() {
 #[test]
 fn with_repeats_the_run_is_the_unit() {
     let side = |ids: std::ops::Range<u32>, extra_ms: f64| -> Vec<Sample> {
-        ids.map(|n| sample(&steady(&format!("00c0ffee0000{n:04x}"), extra_ms + f64::from(n % 5) * 0.05))).collect()
+        ids.map(|n| sample(&steady(&format!("00c0ffee0000{n:04x}"), extra_ms + f64::from(n % 5) * 0.05).read()))
+            .collect()
     };
     let compared = compare(&side(0..5, 0.0), &side(10..15, 2.0));
     let p50 = &compared.latency.as_ref().unwrap().p50;

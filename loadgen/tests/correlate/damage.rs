@@ -4,18 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use loadgen::correlate::correlate;
+use loadgen::raw::FORMAT;
 use loadgen::raw::read::{ReadError, read_run};
 use loadgen::raw::write::{NdjsonWriter, write_json};
-use loadgen::raw::{FORMAT, RawRun};
 use loadgen::report::schema::Report;
 use observer::api::RecordsEnd;
 use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::reports::lossy_rollout;
+use crate::synthetic::Wire;
 
 /// The files of a run, as a run writes them; `ending` is `.gz`, or nothing for those of format 1.
-fn written(raw: &RawRun, ending: &str) -> TempDir {
+fn written(raw: &Wire, ending: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("raw");
     fs::create_dir(&folder).unwrap();
@@ -70,7 +71,7 @@ fn says(report: &Report, words: &[&str]) {
 #[test]
 fn packed_and_plain_files_give_the_same_report() {
     let raw = lossy_rollout();
-    let whole = correlate(&raw);
+    let whole = correlate(&raw.read());
     assert!(whole.run.complete);
     for ending in ["", ".gz"] {
         let same = report(&written(&raw, ending));

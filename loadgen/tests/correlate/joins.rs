@@ -1,10 +1,9 @@
 //! The join itself.
 
-use loadgen::correlate::correlate;
 use loadgen::report::schema::JoinedBy;
 use observer::record::Outcome;
 
-use crate::synthetic::World;
+use crate::synthetic::{World, correlate};
 
 #[test]
 fn successes_are_seen_everywhere_and_agree() {

@@ -1,9 +1,9 @@
 //! The HTML page.
 
-use loadgen::correlate::correlate;
 use loadgen::report::html::html;
 
 use crate::reports::{clean_pod_delete, lossy_rollout};
+use crate::synthetic::correlate;
 
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {

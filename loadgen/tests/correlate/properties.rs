@@ -1,11 +1,10 @@
 //! What holds for every run, whatever went wrong in it.
 
-use loadgen::correlate::correlate;
-use loadgen::raw::{ClientErrorKind, RawRun};
+use loadgen::raw::ClientErrorKind;
 use observer::record::{Close, NatSource, Outcome};
 use proptest::prelude::*;
 
-use crate::synthetic::{Flow, World};
+use crate::synthetic::{Flow, Wire, World, correlate};
 
 /// One request's fate.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +55,7 @@ fn apply(mut flow: Flow, fate: Fate) -> Flow {
     flow.answered(if matches!(fate, Fate::Unanswered | Fate::Stale) { 504 } else { 502 }, 1_002)
 }
 
-fn run(fates: &[(Fate, u8, u16)], deleted: &[(u8, u16)], lost: &[u8]) -> RawRun {
+fn run(fates: &[(Fate, u8, u16)], deleted: &[(u8, u16)], lost: &[u8]) -> Wire {
     let pods = ["a", "b", "c"];
     let mut world = World::new("rollout");
     for (pod, ms) in deleted {

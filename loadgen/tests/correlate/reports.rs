@@ -1,15 +1,14 @@
 //! Whole reports of two small runs, as JSON and as text.
 
-use loadgen::correlate::correlate;
-use loadgen::raw::{RawRun, Subject};
+use loadgen::raw::Subject;
 use loadgen::report::schema::Report;
 use loadgen::report::summary::{Style, summary};
 use observer::record::{NatSource, Outcome};
 
-use crate::synthetic::World;
+use crate::synthetic::{Wire, World, correlate};
 
 /// Twenty seconds of a rollout whose hook fails, in small: each kind of loss once or twice.
-pub fn lossy_rollout() -> RawRun {
+pub fn lossy_rollout() -> Wire {
     let mut world = World::new("rollout");
     world.raw.run.environment.upstream_template = Some(serde_json::json!({
         "spec": {"containers": [{"name": "ml-model", "lifecycle": {"preStop": {"exec": {"command": ["/bin/sh", "-c", "sleep 10"]}}}}]}
@@ -52,7 +51,7 @@ pub fn lossy_rollout() -> RawRun {
 }
 
 /// A deletion that loses nothing.
-pub fn clean_pod_delete() -> RawRun {
+pub fn clean_pod_delete() -> Wire {
     let mut world = World::new("pod-delete");
     world.raw.run.environment.upstream_template = Some(serde_json::json!({
         "spec": {"containers": [{"name": "ml-model", "lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}]}

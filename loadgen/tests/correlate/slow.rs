@@ -1,9 +1,9 @@
 //! Why a good answer came late.
 
-use loadgen::correlate::{correlate, correlate_explaining};
+use loadgen::correlate::correlate_explaining;
 use loadgen::report::schema::{SlowCause, SlowRequest};
 
-use crate::synthetic::{Flow, MS, World};
+use crate::synthetic::{Flow, MS, World, correlate};
 
 /// Everything behind the moment at which the pod has read the request comes later by that much.
 fn slow_at_pod(world: &mut World, pod: &str, by_ms: u64) -> Flow {
@@ -71,5 +71,5 @@ fn as_many_are_explained_as_are_asked_for() {
         world.success(f64::from(n) * 4.0, "a");
     }
     let raw = world.finish();
-    assert_eq!((correlate(&raw).slow.len(), correlate_explaining(&raw, 25).slow.len()), (10, 25));
+    assert_eq!((correlate(&raw).slow.len(), correlate_explaining(&raw.read(), 25).slow.len()), (10, 25));
 }

@@ -1,16 +1,14 @@
 //! A gateway on one node and pods on another: the join, and what is said of clocks and of nodes that nobody watched.
 
-use loadgen::correlate::correlate;
-use loadgen::raw::RawRun;
 use loadgen::report::schema::{Cause, JoinedBy, Report};
 use observer::record::{NatSource, Outcome};
 use proptest::prelude::*;
 
-use crate::synthetic::{OTHER, World, split};
+use crate::synthetic::{OTHER, Wire, World, correlate, split};
 
 const BOUNDS_NS: (u64, u64) = (30_000, 50_000);
 
-fn successes() -> RawRun {
+fn successes() -> Wire {
     let mut world = World::new("steady");
     for n in 0..60 {
         world.success(f64::from(n) * 4.0, ["a", "b", "c"][n as usize % 3]);

@@ -1,7 +1,6 @@
 //! Updates: the change that follows from a run's losses, what two runs prove, two rollouts at once, a canary, a rollback.
 
-use loadgen::correlate::correlate;
-use loadgen::raw::{RawRun, Subject};
+use loadgen::raw::Subject;
 use loadgen::report::fix::{Outcome, derive, prove, text, unproven};
 use loadgen::report::schema::{CanaryDecision, Cause, Report};
 use loadgen::report::summary::{Style, summary};
@@ -9,12 +8,12 @@ use observer::record::{NatSource, Outcome as Dialled};
 use serde_json::json;
 
 use crate::reports::{clean_pod_delete, lossy_rollout};
-use crate::synthetic::World;
+use crate::synthetic::{Wire, World, correlate};
 
 const STYLE: Style = Style { width: 110, color: false };
 
 /// The same run without its losses.
-fn cured() -> RawRun {
+fn cured() -> Wire {
     let mut raw = lossy_rollout();
     raw.run.id = "00c0ffee00c0ffef".into();
     raw.client.retain(loadgen::raw::ClientRequest::succeeded);
@@ -128,7 +127,7 @@ fn nothing_lost_is_nothing_to_fix() {
 }
 
 /// Two versions behind one Service: `stable` requests at a, b and c, `canary` at k.
-fn canary_run(stable: usize, canary: usize, canary_fails_every: usize, slower_us: u64) -> RawRun {
+fn canary_run(stable: usize, canary: usize, canary_fails_every: usize, slower_us: u64) -> Wire {
     let mut world = World::new("canary");
     world.pod(-60_000.0, "k", "ml-inference");
     world.raw.run.config.experiment.insert("canary".into(), "ml-inference-canary".into());

@@ -9,9 +9,9 @@ use super::{Hop, Nat, PodRef, PodSource};
 
 /// One TCP connection (or the attempt at one), seen at one socket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Connection {
+pub struct Connection<S = String> {
     /// Node name.
-    pub node: String,
+    pub node: S,
     /// Socket cookie: unique on the node since boot.
     pub conn: u64,
     /// Which hop this socket belongs to.
@@ -21,11 +21,11 @@ pub struct Connection {
     /// The other end as this socket sees it.
     pub remote: SocketAddr,
     /// Pod that owns this socket.
-    pub pod: Option<PodRef>,
+    pub pod: Option<PodRef<S>>,
     /// How `pod` is known.
     pub pod_source: Option<PodSource>,
     /// Client sockets: where the connection really went. Server sockets: `None`.
-    pub nat: Option<Nat>,
+    pub nat: Option<Nat<S>>,
     /// Client sockets: `connect()` called. Server sockets: handshake completed (same as `established_ns`).
     pub opened_ns: u64,
     /// Handshake completed. `None`: it never did.

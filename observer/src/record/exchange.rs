@@ -9,9 +9,9 @@ use super::{Hop, PodRef, PodSource, SocketCall};
 
 /// One request and its answer, seen at one socket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Exchange {
+pub struct Exchange<S = String> {
     /// Node name.
-    pub node: String,
+    pub node: S,
     /// Socket cookie of its connection.
     pub conn: u64,
     /// Position on the connection, counted from 0.
@@ -23,15 +23,15 @@ pub struct Exchange {
     /// The other end as this socket sees it.
     pub remote: SocketAddr,
     /// Pod that owns this socket.
-    pub pod: Option<PodRef>,
+    pub pod: Option<PodRef<S>>,
     /// How `pod` is known.
     pub pod_source: Option<PodSource>,
     /// W3C trace id (32 lower-case hex digits), when the request carried a valid `traceparent`.
-    pub trace_id: Option<String>,
+    pub trace_id: Option<S>,
     /// Request method.
-    pub method: String,
+    pub method: S,
     /// Request path without the query.
-    pub path: String,
+    pub path: S,
     /// Status of the final answer. `None`: there was none.
     pub status: Option<u16>,
     /// First byte of the request passed the socket.

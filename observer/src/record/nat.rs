@@ -9,7 +9,7 @@ use super::PodRef;
 
 /// The DNAT choice that applied to a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Nat {
+pub struct Nat<S = String> {
     /// Destination as dialled (a Service's cluster address, or `node:nodePort`).
     pub dialled: SocketAddr,
     /// Destination after translation: the backend's address.
@@ -17,7 +17,7 @@ pub struct Nat {
     /// Source after translation, as the backend sees it (differs where masqueraded).
     pub source_seen: SocketAddr,
     /// Pod that owned the chosen address when the entry was made (tombstones included).
-    pub pod: Option<PodRef>,
+    pub pod: Option<PodRef<S>>,
     /// When the conntrack entry that applied was made.
     pub created_ns: u64,
     /// How we know.

@@ -4,14 +4,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A pod by name and by the UID that no other pod ever has.
+///
+/// Its texts are owned; `S` lets a reader of many lines borrow them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct PodRef {
+pub struct PodRef<S = String> {
     /// Namespace of the pod.
-    pub namespace: String,
+    pub namespace: S,
     /// Name of the pod.
-    pub name: String,
+    pub name: S,
     /// UID of the pod.
-    pub uid: String,
+    pub uid: S,
 }
 
 /// How a pod was identified.

@@ -12,11 +12,11 @@ use super::Nat;
 
 /// A new conntrack entry towards the gateway's Service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Translation {
+pub struct Translation<S = String> {
     /// Node name.
-    pub node: String,
+    pub node: S,
     /// The client as it arrived at the node.
     pub client: SocketAddr,
     /// Where it was sent; `nat.source_seen` is the client as the gateway pod sees it.
-    pub nat: Nat,
+    pub nat: Nat<S>,
 }

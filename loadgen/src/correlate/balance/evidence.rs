@@ -4,6 +4,7 @@
 use observer::record::NatSource;
 
 use crate::correlate::context::Context;
+use crate::correlate::seen::Exch;
 use crate::raw::{Endpoint, Subject};
 use crate::report::schema::{ChoiceEndpoint, ChoiceEvidence};
 
@@ -12,25 +13,25 @@ use crate::report::schema::{ChoiceEndpoint, ChoiceEvidence};
 pub fn chosen_request(ctx: &Context<'_, '_>) -> Option<u32> {
     let wanted = ctx.raw.run.config.experiment.get("request").and_then(|seq| seq.parse::<u64>().ok());
     let served = |request: &u32| {
-        ctx.client[*request as usize].succeeded()
+        ctx.client.at(*request).succeeded()
             && ctx.join.decisive(*request).is_some_and(|attempt| attempt.pod.is_some() && attempt.conn.is_some())
     };
     let count = ctx.client.len() as u32;
     match wanted {
-        Some(seq) => (0..count).find(|request| ctx.client[*request as usize].seq == seq),
+        Some(seq) => (0..count).find(|request| ctx.client.at(*request).seq == seq),
         None => (count / 2..count).chain(0..count / 2).find(served),
     }
 }
 
 /// Everything that is known of its choice. `None`: it was not seen on a connection to a pod.
 pub fn evidence(ctx: &Context<'_, '_>, request: u32) -> Option<ChoiceEvidence> {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let attempt = ctx.join.decisive(request)?;
     let (conn, pod) = (ctx.conn(attempt)?, attempt.pod?);
-    let nat = conn.raw.nat.as_ref();
+    let nat = conn.nat();
     let exchange = ctx.exchange(attempt);
-    let before = exchange.map_or(0, |exchange| u64::from(exchange.raw.index));
-    let reused = exchange.is_some_and(|exchange| exchange.raw.reused);
+    let before = exchange.map_or(0, |exchange| u64::from(exchange.index()));
+    let reused = exchange.is_some_and(Exch::reused);
     let chosen_ns = conn.nat_created_ns();
     let (since_ns, endpoints) = endpoints_at(ctx, chosen_ns.unwrap_or(conn.opened_ns())).unzip();
     let life = ctx.cluster.pod(pod);
@@ -50,14 +51,14 @@ pub fn evidence(ctx: &Context<'_, '_>, request: u32) -> Option<ChoiceEvidence> {
     };
     let endpoints: Vec<ChoiceEndpoint> = endpoints.unwrap_or_default().iter().map(endpoint).collect();
     let mut evidence = ChoiceEvidence {
-        trace_id: client.trace_id.clone(),
+        trace_id: client.trace_id(),
         seq: client.seq,
         sent_at: ctx.clock.rfc3339(client.sent_ns),
         sent_ns: client.sent_ns,
         gateway_pod: gateway.map(ToOwned::to_owned),
         pod: life.name.to_owned(),
-        source: conn.raw.local.to_string(),
-        dialled: nat.map_or(conn.raw.remote, |nat| nat.dialled).to_string(),
+        source: conn.local().to_string(),
+        dialled: nat.map_or(conn.remote(), |nat| nat.dialled).to_string(),
         chosen: nat.map(|nat| nat.chosen.to_string()),
         source_seen: nat.map(|nat| nat.source_seen.to_string()),
         chosen_at: chosen_ns.map(|ns| ctx.clock.rfc3339(ns)),

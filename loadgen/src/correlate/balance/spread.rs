@@ -8,7 +8,7 @@ use observer::record::NatSource;
 use super::choices::{Choice, Choices};
 use crate::correlate::cluster::{PodAt, Role};
 use crate::correlate::context::Context;
-use crate::correlate::seen::Conn;
+use crate::correlate::seen::{Conn, Exch};
 
 /// What is counted.
 #[derive(Debug, Default)]
@@ -48,9 +48,8 @@ pub fn steady_pods(ctx: &Context<'_, '_>) -> Vec<PodAt> {
 }
 
 /// A pod was chosen for this connection, and during the run: not where an old entry applied, nor before.
-pub fn chosen_in_run(ctx: &Context<'_, '_>, conn: &Conn<'_>) -> bool {
-    conn.opened_ns() >= ctx.raw.run.started_ns
-        && conn.raw.nat.as_ref().is_some_and(|nat| nat.source != NatSource::Reused)
+pub fn chosen_in_run(ctx: &Context<'_, '_>, conn: Conn<'_>) -> bool {
+    conn.opened_ns() >= ctx.raw.run.started_ns && conn.nat_source().is_some_and(|source| source != NatSource::Reused)
 }
 
 impl Spread {
@@ -63,8 +62,8 @@ impl Spread {
         let mut on_kept = 0;
         for attempt in &ctx.join.attempts {
             let Some(pod) = attempt.pod.and_then(|pod| position.get(&pod)) else { continue };
-            on_kept += u64::from(ctx.exchange(attempt).is_some_and(|exchange| exchange.raw.reused));
-            match attempt.conn {
+            on_kept += u64::from(ctx.exchange(attempt).is_some_and(Exch::reused));
+            match attempt.conn.get() {
                 Some(conn) => by_conn.push((conn, *pod, attempt.request)),
                 None => connections.push((1, *pod)),
             }
@@ -76,16 +75,16 @@ impl Spread {
         for of_conn in by_conn.chunk_by(|(one, ..), (next, ..)| one == next) {
             let (at, pod, request) = of_conn[0];
             connections.push((of_conn.len() as u64, pod));
-            let conn = &ctx.seen.conns[at as usize];
+            let conn = ctx.seen.conn(at);
             if !chosen_in_run(ctx, conn) {
                 continue;
             }
-            let front = ctx.front_exchange(request).map(|front| front.raw.remote.ip());
+            let front = ctx.front_exchange(request).map(|front| front.remote().ip());
             let next = clients.len() as u32 + 1;
             let client = front.map_or(0, |ip| *clients.entry(ip).or_insert(next));
             let gateway = conn.pod.map_or(0, |pod| pod + 1);
             // Thread numbers are the node's own.
-            let thread = conn.raw.thread.map_or(gateway, |thread| thread ^ (u32::from(conn.node) << 24));
+            let thread = conn.thread().map_or(gateway, |thread| thread ^ (u32::from(conn.node) << 24));
             list.push(Choice { pod, choosers: [0, u32::from(conn.node), gateway, thread, client] });
         }
         Self { choices: Choices { pods: pods.len(), list }, pods, connections, on_kept }

@@ -10,7 +10,7 @@ use crate::report::schema::{Cause, JoinedBy};
 /// Below 500: the request itself was refused.
 pub fn client_error(ctx: &Context<'_, '_>, request: u32, status: u16, mut facts: Facts) -> Decision {
     let decisive = ctx.join.decisive(request);
-    let by_pod = decisive.is_some_and(|a| ctx.exchange(a).is_some_and(|e| e.raw.status == Some(status)));
+    let by_pod = decisive.is_some_and(|a| ctx.exchange(a).is_some_and(|e| e.status() == Some(status)));
     if !ctx.observed() {
         facts.missing(ctx, request, "who answered, because there are no records of an observer");
     } else if let Some(at_ns) = ctx.front_exchange(request).and_then(Exch::response_start_ns) {
@@ -41,7 +41,7 @@ pub fn server_error(ctx: &Context<'_, '_>, request: u32, status: u16, mut facts:
         facts.missing(ctx, request, why);
         return Decision::new(Cause::Unknown, facts);
     };
-    if front.raw.status == Some(status) && front.raw.end == ExchangeEnd::Complete && nothing_lost(ctx) {
+    if front.status() == Some(status) && front.end() == ExchangeEnd::Complete && nothing_lost(ctx) {
         let at_ns = front.response_start_ns().unwrap_or_else(|| front.last_seen_ns());
         facts.add(at_ns, "kernel", format!("the gateway answered {status} without having tried any pod"));
         let mut decision = Decision::new(Cause::GatewayError, facts);

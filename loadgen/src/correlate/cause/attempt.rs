@@ -13,7 +13,7 @@ use crate::report::schema::{Cause, JoinedBy};
 pub fn decide(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, mut facts: Facts) -> Decision {
     let cause = match ctx.conn(attempt) {
         _ if attempt.exchange.is_some() => sent::cause(ctx, request, attempt, &mut facts),
-        Some(conn) => match conn.raw.outcome {
+        Some(conn) => match conn.outcome() {
             Outcome::Refused => refused::cause(ctx, request, attempt, conn, &mut facts),
             Outcome::Unreachable => unanswered::unreachable(ctx, request, attempt, conn, &mut facts),
             Outcome::Unanswered | Outcome::Pending => unanswered::cause(ctx, request, attempt, conn, &mut facts),
@@ -37,9 +37,9 @@ pub fn tell(ctx: &Context<'_, '_>, attempt: &Attempt, facts: &mut Facts) {
         tell_conn(conn, attempt, &whom, facts);
     }
     if let Some(exchange) = ctx.exchange(attempt) {
-        let reused = if exchange.raw.reused { " on a connection it had used before" } else { "" };
+        let reused = if exchange.reused() { " on a connection it had used before" } else { "" };
         facts.add(exchange.request_start_ns(), "kernel", format!("the gateway wrote the request to {whom}{reused}"));
-        if let (Some(at_ns), Some(status)) = (exchange.response_start_ns(), exchange.raw.status) {
+        if let (Some(at_ns), Some(status)) = (exchange.response_start_ns(), exchange.status()) {
             facts.add(at_ns, "kernel", format!("the gateway received the answer's head: status {status}"));
         }
     }
@@ -48,21 +48,21 @@ pub fn tell(ctx: &Context<'_, '_>, attempt: &Attempt, facts: &mut Facts) {
         if let Some(at_ns) = at_pod.request_read_ns() {
             facts.add(at_ns, "kernel", format!("{whom} read the request"));
         }
-        if let (Some(at_ns), Some(status)) = (at_pod.response_start_ns(), at_pod.raw.status) {
+        if let (Some(at_ns), Some(status)) = (at_pod.response_start_ns(), at_pod.status()) {
             facts.add(at_ns, "kernel", format!("{whom} began to answer: status {status}"));
         }
     }
 }
 
-fn tell_conn(conn: &Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
-    if let (Some(nat), Some(at_ns)) = (&conn.raw.nat, conn.nat_created_ns()) {
+fn tell_conn(conn: Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
+    if let (Some(nat), Some(at_ns)) = (conn.nat(), conn.nat_created_ns()) {
         let what = match nat.source {
             NatSource::New => {
                 format!("the Service's rule chose {} ({whom}) for the connection to {}", nat.chosen, nat.dialled)
             }
             NatSource::Reused => format!(
                 "an older entry of source port {} sends it to {} ({whom}); no rule was consulted",
-                conn.raw.local.port(),
+                conn.local().port(),
                 nat.chosen
             ),
             NatSource::Dump => format!("an entry made before it was watched sends it to {} ({whom})", nat.chosen),
@@ -72,13 +72,13 @@ fn tell_conn(conn: &Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) 
     }
     let first_of_conn = attempt.exchange.is_none() || attempt.start_ns == conn.opened_ns();
     if first_of_conn {
-        let again = match conn.raw.syn_retransmits {
+        let again = match conn.syn_retransmits() {
             0 => String::new(),
             n => format!(", and repeated the SYN {n} times"),
         };
-        facts.add(conn.opened_ns(), "kernel", format!("the gateway dialled {}{again}", conn.raw.remote));
+        facts.add(conn.opened_ns(), "kernel", format!("the gateway dialled {}{again}", conn.remote()));
     }
-    match (conn.raw.outcome, conn.ended_ns()) {
+    match (conn.outcome(), conn.ended_ns()) {
         (Outcome::Refused, Some(at_ns)) => {
             facts.add(at_ns, "kernel", format!("{whom} refused the connection with a reset"));
         }
@@ -87,7 +87,7 @@ fn tell_conn(conn: &Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) 
             facts.add(at_ns, "kernel", "the connection was rejected on the way, not by a pod");
         }
         (Outcome::Established, Some(at_ns)) => {
-            let how = match conn.raw.close {
+            let how = match conn.close() {
                 Some(Close::FinRemote) => "the pod's side closed the connection",
                 Some(Close::ResetRemote) => "the pod's side reset the connection",
                 Some(Close::FinLocal) => "the gateway closed the connection",
@@ -103,8 +103,8 @@ fn tell_conn(conn: &Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) 
 
 /// The conntrack entry is older than the connection: no rule was consulted for it. An entry that is only known from a dump
 /// proves nothing: a younger one may have taken its place unseen.
-pub fn entry_is_old(conn: &Conn<'_>) -> bool {
-    conn.raw.nat.as_ref().is_some_and(|nat| nat.source == NatSource::Reused)
+pub fn entry_is_old(conn: Conn<'_>) -> bool {
+    conn.nat_source() == Some(NatSource::Reused)
 }
 
 /// The pod was on its way out when something ended at `by_ns`.

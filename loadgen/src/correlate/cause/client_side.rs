@@ -11,9 +11,9 @@ use crate::report::schema::{Cause, JoinedBy};
 
 /// What the client itself says.
 pub fn tell(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     facts.add(client.sent_ns, "client", "sent");
-    let end = match (&client.error, client.status) {
+    let end = match (client.error, client.status) {
         (Some(error), Some(status)) => format!("status {status}, then {}: {}", in_words(error.kind), error.detail),
         (Some(error), None) => format!("{}: {}", in_words(error.kind), error.detail),
         (None, Some(status)) => format!("answered with status {status}"),
@@ -42,8 +42,8 @@ pub fn in_words(kind: ClientErrorKind) -> &'static str {
 
 /// Decides on a request without a complete answer.
 pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decision {
-    let client = ctx.client[request as usize];
-    let Some(kind) = client.error.as_ref().map(|error| error.kind) else {
+    let client = ctx.client.at(request);
+    let Some(kind) = client.error.map(|error| error.kind) else {
         facts.missing(ctx, request, "the client's own record says neither what was answered nor what failed");
         return Decision::new(Cause::Unknown, facts);
     };
@@ -97,21 +97,20 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
 
 /// The gateway pod of this very request was on its way out.
 fn gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let front = ctx.front(request);
     let life = ctx.cluster.pod(front.pod?);
     let ending = life.ending_by(client.end_ns).or_else(|| life.container_ended_by(client.end_ns))?;
     // A gateway that is being deleted, but had an answer under way, only counts when it ended before the client gave up.
-    if client.error.as_ref().is_some_and(|error| error.kind == ClientErrorKind::Timeout)
+    if client.error.is_some_and(|error| error.kind == ClientErrorKind::Timeout)
         && ctx.front_exchange(request).is_some()
         && life.gone_ns.is_none_or(|gone_ns| gone_ns > client.end_ns)
     {
         return None;
     }
-    let dialled_ns = front.translation.map(|at| {
-        let translation = &ctx.seen.translations[at as usize];
-        let to =
-            format!("the client's connection was sent to {} (gateway pod {})", translation.raw.nat.chosen, life.name);
+    let dialled_ns = front.translation.get().map(|at| {
+        let translation = ctx.seen.translation(at);
+        let to = format!("the client's connection was sent to {} (gateway pod {})", translation.chosen(), life.name);
         facts.add(translation.created_ns(), "conntrack", to);
         translation.created_ns()
     });
@@ -126,7 +125,7 @@ fn gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Opt
 
 /// No trace of this request's own connection, but some gateway pod was on its way out, or just gone.
 fn some_gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let recent = |ns: u64| ns.saturating_add(STALE_ENTRY_NS) >= client.sent_ns;
     let mut ending = ctx.cluster.pods.iter().enumerate().filter(|(_, life)| {
         life.role == Some(Role::Gateway) && life.ending_by(client.end_ns).is_some() && life.gone_ns.is_none_or(recent)
@@ -147,19 +146,19 @@ fn some_gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -
 /// before it was gone were still alive, and a source port that is used again follows them. The client's error does not name its
 /// port, so which of them it was is not known.
 fn old_entry(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     if !ctx.observed() || !nothing_lost(ctx) {
         return None;
     }
-    let earlier = (0..request).rev().map(|at| (at, ctx.client[at as usize]));
+    let earlier = (0..request).rev().map(|at| (at, ctx.client.at(at)));
     let (pod, made_ns) = earlier
         .take_while(|(_, other)| other.sent_ns.saturating_add(STALE_ENTRY_NS) >= client.sent_ns)
-        .filter(|(_, other)| other.error.as_ref().is_some_and(|error| error.kind == ClientErrorKind::ConnectTimeout))
+        .filter(|(_, other)| other.error.is_some_and(|error| error.kind == ClientErrorKind::ConnectTimeout))
         .find_map(|(at, _)| {
             let front = ctx.front(at);
             let gone = |pod: u32| ctx.cluster.pod(pod).gone_ns.is_some_and(|ns| ns <= client.sent_ns);
             let pod = front.pod.filter(|pod| gone(*pod))?;
-            Some((pod, ctx.seen.translations[front.translation? as usize].created_ns()))
+            Some((pod, ctx.seen.translation(front.translation.get()?).created_ns()))
         })?;
     let name = ctx.pod_name(pod);
     facts.add(made_ns, "conntrack", format!("an attempt at gateway pod {name} that nobody answered left an entry"));
@@ -177,7 +176,7 @@ fn old_entry(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<D
 
 /// The node never made an entry for this connection, although it had gateway pods to send it to, and all of them were ready.
 fn never_arrived(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     let mut gateways = ctx.cluster.pods.iter().filter(|life| life.role == Some(Role::Gateway)).peekable();
     let proven = ctx.observed()
         && nothing_lost(ctx)
@@ -192,7 +191,7 @@ fn never_arrived(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool
 }
 
 fn alive(ctx: &Context<'_, '_>, request: u32) -> bool {
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     ctx.front(request).pod.is_some_and(|pod| ctx.cluster.pod(pod).ready_throughout(client.sent_ns, client.end_ns))
 }
 

@@ -61,7 +61,7 @@ impl Facts {
 
     /// Says what is missing for a verdict, at the time of the request.
     pub fn missing(&mut self, ctx: &Context<'_, '_>, request: u32, what: &str) {
-        let at_ns = ctx.client[request as usize].end_ns;
+        let at_ns = ctx.client.at(request).end_ns;
         self.add(at_ns, "client", format!("not proven: {what}"));
     }
 

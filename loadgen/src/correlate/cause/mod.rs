@@ -42,7 +42,7 @@ impl Decision {
 pub fn decide(ctx: &Context<'_, '_>, request: u32) -> Decision {
     let mut facts = Facts::default();
     client_side::tell(ctx, request, &mut facts);
-    let client = ctx.client[request as usize];
+    let client = ctx.client.at(request);
     match client.status {
         Some(status) if client.error.is_none() && status < 500 => answered::client_error(ctx, request, status, facts),
         Some(status) if client.error.is_none() => answered::server_error(ctx, request, status, facts),

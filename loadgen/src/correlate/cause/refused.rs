@@ -8,8 +8,8 @@ use crate::correlate::seen::Conn;
 use crate::report::schema::Cause;
 
 /// Refused: by the host of a pod whose listener is closed, or by the node because there is no endpoint.
-pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
-    if conn.raw.nat.is_none() {
+pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<'_>, facts: &mut Facts) -> Cause {
+    if conn.nat_source().is_none() {
         return unanswered::rejected(ctx, request, conn, facts);
     }
     let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {

@@ -22,9 +22,9 @@ enum EndedBy {
 /// The request was written.
 pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, facts: &mut Facts) -> Cause {
     let Some(exchange) = ctx.exchange(attempt) else { return Cause::Unknown };
-    let status = ctx.client[request as usize].status;
-    if exchange.raw.end == ExchangeEnd::Complete {
-        return match exchange.raw.status {
+    let status = ctx.client.at(request).status;
+    if exchange.end() == ExchangeEnd::Complete {
+        return match exchange.status() {
             Some(answered) if answered >= 500 => Cause::Pod5xx,
             // The pod's answer was good, and the gateway made an error of it.
             Some(_) if status.is_some_and(|status| status >= 500) => Cause::GatewayError,
@@ -34,7 +34,7 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, facts: &mut
             }
         };
     }
-    if matches!(exchange.raw.end, ExchangeEnd::Unparsed | ExchangeEnd::Upgraded) {
+    if matches!(exchange.end(), ExchangeEnd::Unparsed | ExchangeEnd::Upgraded) {
         facts.missing(ctx, request, "what the pod answered: its bytes could not be read as HTTP/1.x");
         return Cause::Unknown;
     }
@@ -46,15 +46,15 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, facts: &mut
 }
 
 /// A connection was made, but nothing was written on it.
-pub fn nothing(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
-    let by_pod = matches!(conn.raw.close, Some(Close::ResetRemote | Close::FinRemote));
+pub fn nothing(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<'_>, facts: &mut Facts) -> Cause {
+    let by_pod = matches!(conn.close(), Some(Close::ResetRemote | Close::FinRemote));
     let ended_ns = conn.ended_ns().unwrap_or_else(|| conn.opened_ns());
     let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
     if by_pod && life.is_some_and(|life| ending(life, ended_ns, facts)) {
         // The kernel had completed the handshake for a listener that closed before it accepted.
         return Cause::RefusedByTerminatedPod;
     }
-    if matches!(conn.raw.close, Some(Close::FinLocal | Close::ResetLocal)) && conn.raw.syn_retransmits > 0 {
+    if matches!(conn.close(), Some(Close::FinLocal | Close::ResetLocal)) && conn.syn_retransmits() > 0 {
         return answered_too_late(ctx, request, attempt, conn, facts);
     }
     facts.missing(ctx, request, "why nothing was written on an established connection");
@@ -66,7 +66,7 @@ fn answered_too_late(
     ctx: &Context<'_, '_>,
     request: u32,
     attempt: &Attempt,
-    conn: &Conn<'_>,
+    conn: Conn<'_>,
     facts: &mut Facts,
 ) -> Cause {
     let opened_ns = conn.opened_ns();
@@ -86,12 +86,12 @@ fn answered_too_late(
     Cause::Unknown
 }
 
-fn ended_by(exchange: &Exch<'_>, conn: Option<&Conn<'_>>) -> EndedBy {
-    match conn.and_then(|conn| conn.raw.close) {
+fn ended_by(exchange: Exch<'_>, conn: Option<Conn<'_>>) -> EndedBy {
+    match conn.and_then(Conn::close) {
         Some(Close::FinRemote | Close::ResetRemote) => EndedBy::Pod,
         Some(Close::FinLocal | Close::ResetLocal) => EndedBy::Gateway,
         // Without the connection's own record, a reset that ended the exchange came from the other side.
-        None if exchange.raw.end == ExchangeEnd::Reset => EndedBy::Pod,
+        None if exchange.end() == ExchangeEnd::Reset => EndedBy::Pod,
         Some(Close::TimedOut) | None => EndedBy::Nobody,
     }
 }
@@ -101,15 +101,15 @@ fn cut(
     ctx: &Context<'_, '_>,
     request: u32,
     attempt: &Attempt,
-    exchange: &Exch<'_>,
-    conn: Option<&Conn<'_>>,
+    exchange: Exch<'_>,
+    conn: Option<Conn<'_>>,
     facts: &mut Facts,
 ) -> Cause {
     let ended_ns = conn.and_then(Conn::ended_ns).unwrap_or_else(|| exchange.last_seen_ns());
     // Closed by the pod while the connection was idle: the request met a closed socket and was never read.
     let read_by_pod = ctx.pod_exchange(attempt).is_some_and(|at_pod| at_pod.request_read_ns().is_some());
     let answer_begun = exchange.response_start_ns().is_some();
-    if exchange.raw.reused && !read_by_pod && !answer_begun {
+    if exchange.reused() && !read_by_pod && !answer_begun {
         return Cause::StaleKeepalive;
     }
     let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
@@ -125,13 +125,13 @@ fn gave_up(
     ctx: &Context<'_, '_>,
     request: u32,
     attempt: &Attempt,
-    exchange: &Exch<'_>,
-    conn: Option<&Conn<'_>>,
+    exchange: Exch<'_>,
+    conn: Option<Conn<'_>>,
     facts: &mut Facts,
 ) -> Cause {
-    let ended_ns = conn.and_then(Conn::ended_ns).unwrap_or_else(|| ctx.client[request as usize].end_ns);
+    let ended_ns = conn.and_then(Conn::ended_ns).unwrap_or_else(|| ctx.client.at(request).end_ns);
     let life = attempt.pod.map(|pod| ctx.cluster.pod(pod));
-    let answered_by_gateway = ctx.client[request as usize].status.is_some();
+    let answered_by_gateway = ctx.client.at(request).status.is_some();
     let at_pod = ctx.pod_exchange(attempt);
     if life.is_some_and(|life| life.gone_ns.is_some_and(|gone_ns| gone_ns <= ended_ns)) {
         // The pod vanished without closing the connection.
@@ -143,7 +143,7 @@ fn gave_up(
         return if answered_by_gateway { Cause::PodTooSlow } else { Cause::ClientTimeout };
     }
     let until_ns = ended_ns.saturating_add(WATCH_LAG_NS);
-    let lost = conn.is_some_and(|conn| conn.raw.retransmits > 0);
+    let lost = conn.is_some_and(|conn| conn.retransmits() > 0);
     if at_pod.is_none() && lost && life.is_some_and(|life| life.ready_throughout(exchange.request_start_ns(), until_ns))
     {
         facts.add(

@@ -11,14 +11,16 @@ use crate::correlate::seen::Conn;
 use crate::report::schema::Cause;
 
 /// No answer at all: the address is dead, or packets were lost on the way to a pod that is alive.
-pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<'_>, facts: &mut Facts) -> Cause {
     let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {
         // A node rejects what it has no endpoint for with ICMP, and sends few of these a second (`net.ipv4.icmp_ratelimit`): most
         // such attempts are not answered at all.
-        if conn.raw.nat.is_none() && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts) {
+        if conn.nat_source().is_none()
+            && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts)
+        {
             return Cause::NoReadyEndpoint;
         }
-        if let Some(nat) = conn.raw.nat.as_ref().filter(|_| entry_is_old(conn))
+        if let Some(nat) = conn.nat().filter(|_| entry_is_old(conn))
             && let Some(since_ns) = ctx.cluster.nobody_has(nat.chosen.ip())
         {
             facts.add(since_ns, "kubernetes", format!("no pod has had the address {} since", nat.chosen.ip()));
@@ -27,13 +29,12 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn
         facts.missing(ctx, request, "which address was dialled behind the Service, or which pod had it");
         return Cause::Unknown;
     };
-    let gave_up_ns = conn.ended_ns().unwrap_or_else(|| ctx.client[request as usize].end_ns);
+    let gave_up_ns = conn.ended_ns().unwrap_or_else(|| ctx.client.at(request).end_ns);
     if life.ending_by(gave_up_ns).is_some() {
         return dead_address(ctx, request, conn, facts);
     }
     // A deletion that the watch tells of a little later may have been at work already.
-    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && conn.raw.syn_retransmits > 0
-    {
+    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && conn.syn_retransmits() > 0 {
         facts.add(
             gave_up_ns,
             "kubernetes",
@@ -46,14 +47,8 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: &Conn
 }
 
 /// Rejected on the way: no endpoint, or a dead address that the node already knows to be dead.
-pub fn unreachable(
-    ctx: &Context<'_, '_>,
-    request: u32,
-    attempt: &Attempt,
-    conn: &Conn<'_>,
-    facts: &mut Facts,
-) -> Cause {
-    if conn.raw.nat.is_none() {
+pub fn unreachable(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<'_>, facts: &mut Facts) -> Cause {
+    if conn.nat_source().is_none() {
         return rejected(ctx, request, conn, facts);
     }
     let rejected_ns = conn.ended_ns().unwrap_or_else(|| conn.opened_ns());
@@ -66,7 +61,7 @@ pub fn unreachable(
 }
 
 /// Nothing was chosen for it: the Service had no endpoint, if its endpoints say so as well.
-pub fn rejected(ctx: &Context<'_, '_>, request: u32, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+pub fn rejected(ctx: &Context<'_, '_>, request: u32, conn: Conn<'_>, facts: &mut Facts) -> Cause {
     let service = &ctx.raw.run.config.upstream_service;
     let opened_ns = conn.opened_ns();
     if no_endpoint(ctx, service, opened_ns, facts) {
@@ -89,11 +84,11 @@ pub fn no_endpoint(ctx: &Context<'_, '_>, service: &str, at_ns: u64, facts: &mut
 }
 
 /// Why the packets went to a dead address: the rule still said so, or an old entry did.
-fn dead_address(ctx: &Context<'_, '_>, request: u32, conn: &Conn<'_>, facts: &mut Facts) -> Cause {
+fn dead_address(ctx: &Context<'_, '_>, request: u32, conn: Conn<'_>, facts: &mut Facts) -> Cause {
     if entry_is_old(conn) {
         return Cause::StaleNatEntry;
     }
-    let source = conn.raw.nat.as_ref().map(|nat| nat.source);
+    let source = conn.nat_source();
     if matches!(source, Some(NatSource::New | NatSource::Direct)) {
         return Cause::UnansweredPodIp;
     }

@@ -6,7 +6,7 @@ use super::super::context::Context;
 use super::super::hops::{Part, stretches};
 use super::super::ledger::start_ns;
 use super::super::{SLOWEST, assemble, in_context};
-use crate::raw::RawRun;
+use crate::raw::{RawRun, Request};
 use crate::report::schema::Report;
 
 /// Blocks of time are at most this long: what one slow moment does to the next is over by then …
@@ -45,7 +45,7 @@ fn block_of(ctx: &Context<'_, '_>, due_ns: u64) -> u64 {
 }
 
 fn latency(ctx: &Context<'_, '_>) -> Values {
-    let successes = ctx.client.iter().filter(|request| request.succeeded());
+    let successes = ctx.client.iter().filter(Request::succeeded);
     successes.map(|request| (block_of(ctx, request.due_ns), request.end_ns.saturating_sub(start_ns(request)))).collect()
 }
 

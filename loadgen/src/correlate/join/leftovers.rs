@@ -12,6 +12,7 @@ use super::front::gateway_pod;
 use super::{Front, Input};
 use crate::correlate::limits::CONNTRACK_LAG_NS;
 use crate::raw::ClientErrorKind;
+use crate::raw::compact::Maybe;
 use crate::report::schema::JoinedBy;
 
 /// Matches what is left on both sides.
@@ -21,12 +22,12 @@ pub fn join(input: &Input<'_, '_>, fronts: &mut [Front]) {
     if waiting.is_empty() {
         return;
     }
-    waiting.sort_by_key(|at| (input.client[*at as usize].sent_ns, *at));
+    waiting.sort_by_key(|at| (input.client.at(*at).sent_ns, *at));
     let left = translations_left(input, fronts);
     let mut taken = vec![false; left.len()];
     for at in waiting {
-        let request = input.client[at as usize];
-        let Some(error) = &request.error else { continue };
+        let request = input.client.at(at);
+        let Some(error) = request.error else { continue };
         let from_ns = request.sent_ns.saturating_sub(input.clock_error_ns);
         let tried_until_ns =
             request.end_ns.min(request.sent_ns.saturating_add(input.run.config.connect_timeout_ms * 1_000_000));
@@ -44,8 +45,8 @@ pub fn join(input: &Input<'_, '_>, fronts: &mut [Front]) {
         let Some(chosen) = in_window.iter().copied().find(|i| !taken[*i]) else { continue };
         taken[chosen] = true;
         let front = &mut fronts[at as usize];
-        front.translation = Some(left[chosen].translation);
-        front.conn = left[chosen].conn;
+        front.translation = Maybe::some(left[chosen].translation);
+        front.conn = left[chosen].conn.into();
         let one_pod = in_window.iter().all(|i| left[*i].pod.is_some() && left[*i].pod == left[chosen].pod);
         front.joined_by = Some(if one_pod { JoinedBy::Tuple } else { JoinedBy::TimeWindow });
         front.pod = gateway_pod(input, front);
@@ -61,27 +62,26 @@ struct Left {
 
 /// Translations that no request has taken and on whose connection nothing was exchanged, in order of time.
 fn translations_left(input: &Input<'_, '_>, fronts: &[Front]) -> Vec<Left> {
-    let taken: HashSet<u32> = fronts.iter().filter_map(|front| front.translation).collect();
+    let taken: HashSet<u32> = fronts.iter().filter_map(|front| front.translation.get()).collect();
     let mut left: Vec<Left> = Vec::new();
     let mut by_tuple: HashMap<_, Vec<usize>> = HashMap::new();
-    for (position, translation) in input.seen.translations.iter().enumerate() {
-        if !taken.contains(&(position as u32)) {
-            let nat = &translation.raw.nat;
-            by_tuple.entry((nat.source_seen, nat.chosen)).or_default().push(left.len());
-            let front = Front { translation: Some(position as u32), ..Front::default() };
+    for (position, translation) in (0..).zip(input.seen.translations()) {
+        if !taken.contains(&position) {
+            by_tuple.entry(translation.as_seen()).or_default().push(left.len());
+            let front = Front { translation: Maybe::some(position), ..Front::default() };
             let created_ns = translation.created_ns();
-            left.push(Left { translation: position as u32, created_ns, conn: None, pod: gateway_pod(input, &front) });
+            left.push(Left { translation: position, created_ns, conn: None, pod: gateway_pod(input, &front) });
         }
     }
     let mut someone_elses = vec![false; left.len()];
-    for (position, conn) in input.seen.conns.iter().enumerate().filter(|(_, conn)| conn.hop == Hop::Front) {
-        let Some(candidates) = by_tuple.get(&(conn.raw.remote, conn.raw.local)) else { continue };
+    for (position, conn) in (0..).zip(input.seen.conns()).filter(|(_, conn)| conn.hop == Hop::Front) {
+        let Some(candidates) = by_tuple.get(&conn.inbound()) else { continue };
         let opened_ns = conn.opened_ns();
         // Of several uses of one tuple, the connection belongs to the entry made last before it.
         let made_before = |at: &&usize| left[**at].created_ns <= opened_ns.saturating_add(CONNTRACK_LAG_NS);
         if let Some(at) = candidates.iter().rev().find(made_before).copied() {
-            left[at].conn = Some(position as u32);
-            someone_elses[at] = conn.raw.exchanges > 0 || !input.seen.on_conn(conn.id).is_empty();
+            left[at].conn = Some(position);
+            someone_elses[at] = conn.exchanges() > 0 || !input.seen.on_conn(conn.id).is_empty();
         }
     }
     let mut keep = someone_elses.iter().map(|others| !others);

@@ -16,25 +16,28 @@ mod leftovers;
 mod serving;
 mod thread_order;
 mod time_window;
+mod translations;
 
 pub use conflicts::Conflicts;
 
 use std::collections::BTreeMap;
 
+use super::clients::Clients;
 use super::cluster::{Cluster, PodAt};
 use super::seen::{Groups, Seen};
-use crate::raw::{ClientRequest, RunFile};
+use crate::raw::RunFile;
+use crate::raw::compact::Maybe;
 use crate::report::schema::JoinedBy;
 
 /// How far a request is known at the gateway.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Front {
     /// Its exchange at the gateway's socket.
-    pub exchange: Option<u32>,
+    pub exchange: Maybe,
     /// The connection of that exchange, or the one it would have been sent on.
-    pub conn: Option<u32>,
+    pub conn: Maybe,
     /// The translation of that connection.
-    pub translation: Option<u32>,
+    pub translation: Maybe,
     /// The gateway pod.
     pub pod: Option<PodAt>,
     /// How the above were found.
@@ -47,13 +50,13 @@ pub struct Attempt {
     /// The client's request that it was made for.
     pub request: u32,
     /// Its connection.
-    pub conn: Option<u32>,
+    pub conn: Maybe,
     /// The exchange on it. `None`: nothing was sent.
-    pub exchange: Option<u32>,
+    pub exchange: Maybe,
     /// The same exchange at the pod's socket.
-    pub pod_exchange: Option<u32>,
+    pub pod_exchange: Maybe,
     /// The same connection at the pod's socket.
-    pub pod_conn: Option<u32>,
+    pub pod_conn: Maybe,
     /// The serving pod, or the one whose address was dialled.
     pub pod: Option<PodAt>,
     /// How it was given to its request.
@@ -81,7 +84,7 @@ pub struct Join {
 /// What every step of the join reads.
 pub(super) struct Input<'r, 'a> {
     pub run: &'a RunFile,
-    pub client: &'r [&'a ClientRequest],
+    pub client: &'r Clients<'a>,
     pub seen: &'r Seen<'a>,
     pub cluster: &'r Cluster<'a>,
     /// Clocks may be apart by this much.
@@ -96,7 +99,7 @@ impl Join {
         leftovers::join(input, &mut front);
         let found = attempts::join(input, &front, &mut conflicts);
         let mut attempts = found.attempts;
-        attempts.sort_by_key(|attempt| (attempt.request, attempt.start_ns, attempt.conn, attempt.exchange));
+        attempts.sort_by_key(|attempt| (attempt.request, attempt.start_ns, attempt.conn.get(), attempt.exchange.get()));
         let by_request =
             Groups::new(input.client.len(), attempts.iter().enumerate().map(|(i, a)| (a.request, i as u32)));
         serving::join(input, &by_request, &mut attempts, &mut conflicts);

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use observer::record::{Hop, NatSource};
 
 use super::{Attempt, Conflicts, Input};
-use crate::correlate::seen::Groups;
+use crate::correlate::seen::{Conn, Groups};
+use crate::raw::compact::Maybe;
 
 /// Finds the pod's side of each attempt.
 pub fn join(input: &Input<'_, '_>, by_request: &Groups, attempts: &mut [Attempt], conflicts: &mut Conflicts) {
@@ -21,12 +22,12 @@ fn by_trace(input: &Input<'_, '_>, by_request: &Groups, attempts: &mut [Attempt]
     let seen = input.seen;
     for request in 0..input.client.len() as u32 {
         for at_pod in seen.of_request(Hop::Pod, request) {
-            let pod_side = &seen.exchanges[*at_pod as usize];
+            let pod_side = seen.exchange(*at_pod);
             let with_data = |at: &&u32| attempts[**at as usize].exchange.is_some();
             let candidates = || by_request.of(request).iter().filter(with_data).copied();
             let translated = |at: u32| {
-                let nat = seen.conns[attempts[at as usize].conn? as usize].raw.nat.as_ref()?;
-                Some(nat.source_seen == pod_side.raw.remote && nat.chosen == pod_side.raw.local)
+                let translated = seen.conn(attempts[at as usize].conn.get()?).translated()?;
+                Some(translated == pod_side.inbound())
             };
             // Without a translation, the last attempt written before the pod saw it.
             let could_be = |at: &u32| {
@@ -42,13 +43,15 @@ fn by_trace(input: &Input<'_, '_>, by_request: &Groups, attempts: &mut [Attempt]
                 conflicts.add(|| {
                     format!(
                         "request {}: its trace id arrived at {} from {}, where no attempt of the gateway was translated to",
-                        input.client[request as usize].seq, pod_side.raw.local, pod_side.raw.remote
+                        input.client.at(request).seq,
+                        pod_side.local(),
+                        pod_side.remote()
                     )
                 });
             }
             let attempt = &mut attempts[chosen as usize];
-            attempt.pod_exchange.get_or_insert(*at_pod);
-            attempt.pod_conn = attempt.pod_conn.or(seen.conn_position(pod_side.conn_id));
+            attempt.pod_exchange = attempt.pod_exchange.get().or(Some(*at_pod)).into();
+            attempt.pod_conn = attempt.pod_conn.get().or(seen.conn_position(pod_side.conn_id)).into();
         }
     }
 }
@@ -58,22 +61,22 @@ fn by_address(input: &Input<'_, '_>, attempts: &mut [Attempt]) {
     let seen = input.seen;
     let mut wanted = HashMap::new();
     for (position, attempt) in attempts.iter().enumerate().filter(|(_, attempt)| attempt.pod_conn.is_none()) {
-        let conn = attempt.conn.map(|at| &seen.conns[at as usize]);
-        if let Some((conn, nat)) = conn.and_then(|conn| Some((conn, conn.raw.nat.as_ref()?)))
-            && conn.raw.established_ns.is_some()
+        let conn = attempt.conn.get().map(|at| seen.conn(at));
+        if let Some((conn, translated)) = conn.and_then(|conn| Some((conn, conn.translated()?)))
+            && conn.established_ns().is_some()
         {
-            wanted.entry((nat.source_seen, nat.chosen)).or_insert_with(Vec::new).push((conn.opened_ns(), position));
+            wanted.entry(translated).or_insert_with(Vec::new).push((conn.opened_ns(), position));
         }
     }
     if wanted.is_empty() {
         return;
     }
-    for (at, pod_side) in seen.conns.iter().enumerate().filter(|(_, conn)| conn.hop == Hop::Pod) {
-        let Some(candidates) = wanted.get(&(pod_side.raw.remote, pod_side.raw.local)) else { continue };
+    for (at, pod_side) in (0..).zip(seen.conns()).filter(|(_, conn)| conn.hop == Hop::Pod) {
+        let Some(candidates) = wanted.get(&pod_side.inbound()) else { continue };
         let opened_before =
             |(opened_ns, _): &&(u64, usize)| *opened_ns <= pod_side.opened_ns().saturating_add(input.clock_error_ns);
         if let Some((_, position)) = candidates.iter().rev().find(opened_before) {
-            attempts[*position].pod_conn = Some(at as u32);
+            attempts[*position].pod_conn = Maybe::some(at);
         }
     }
 }
@@ -81,26 +84,26 @@ fn by_address(input: &Input<'_, '_>, attempts: &mut [Attempt]) {
 /// The serving pod by its socket, else the owner of the address that the translation chose.
 fn pod_of(input: &Input<'_, '_>, attempt: &Attempt, conflicts: &mut Conflicts) -> Option<u32> {
     let seen = input.seen;
-    let conn = attempt.conn.map(|at| &seen.conns[at as usize]);
-    let nat = conn.and_then(|conn| conn.raw.nat.as_ref());
-    let chosen = conn.and_then(|conn| conn.nat_pod);
+    let conn = attempt.conn.get().map(|at| seen.conn(at));
+    let chosen = conn.and_then(Conn::nat_pod);
     let socket = attempt
         .pod_exchange
-        .and_then(|at| seen.exchanges[at as usize].pod)
-        .or_else(|| attempt.pod_conn.and_then(|at| seen.conns[at as usize].pod));
+        .get()
+        .and_then(|at| seen.exchange(at).pod)
+        .or_else(|| attempt.pod_conn.get().and_then(|at| seen.conn(at).pod));
     if let (Some(chosen), Some(socket)) = (chosen, socket)
         && chosen != socket
         // An old entry leads to whoever has the address by now: two pods, and no contradiction.
-        && nat.is_some_and(|nat| nat.source != NatSource::Reused)
+        && conn.and_then(Conn::nat_source).is_some_and(|source| source != NatSource::Reused)
     {
         conflicts.add(|| {
             format!(
                 "request {}: translated to pod {}, but received by pod {}",
-                input.client[attempt.request as usize].seq,
+                input.client.at(attempt.request).seq,
                 input.cluster.pod(chosen).name,
                 input.cluster.pod(socket).name
             )
         });
     }
-    socket.or(chosen).or_else(|| input.cluster.owner_of(nat?.chosen.ip(), attempt.start_ns))
+    socket.or(chosen).or_else(|| input.cluster.owner_of(conn?.nat()?.chosen.ip(), attempt.start_ns))
 }

@@ -15,17 +15,16 @@ pub fn join(input: &Input<'_, '_>, fronts: &[Front], unresolved: Vec<u32>, found
     for attempt in &found.attempts {
         has_attempt[attempt.request as usize] = true;
     }
-    let start_ns = |at: u32| {
-        fronts[at as usize].exchange.map(|exchange| input.seen.exchanges[exchange as usize].request_start_ns())
-    };
+    let start_ns =
+        |at: u32| fronts[at as usize].exchange.get().map(|exchange| input.seen.exchange(exchange).request_start_ns());
     let mut waiting: Vec<u32> = (0..fronts.len() as u32)
-        .filter(|at| !has_attempt[*at as usize] && !input.client[*at as usize].succeeded() && start_ns(*at).is_some())
+        .filter(|at| !has_attempt[*at as usize] && !input.client.at(*at).succeeded() && start_ns(*at).is_some())
         .collect();
     waiting.sort_by_key(|at| (start_ns(*at), *at));
     for at in unresolved {
-        let conn = &input.seen.conns[at as usize];
+        let conn = input.seen.conn(at);
         let same_pod = |front: &Front| {
-            let exchange = front.exchange.map(|e| &input.seen.exchanges[e as usize]);
+            let exchange = front.exchange.get().map(|e| input.seen.exchange(e));
             match (exchange.and_then(|e| e.pod), conn.pod) {
                 (Some(gateway), Some(dialler)) => gateway == dialler,
                 _ => true,

@@ -11,6 +11,7 @@ use super::cluster::Role;
 use super::context::Context;
 use super::failures::role_name;
 use super::hpa::inputs::Inputs;
+use super::seen::Exch;
 use crate::raw::{Subject, TimelineEntry};
 use crate::report::schema::{Deletion, ScaleChange, Scaling};
 use autoscalers::Watched;
@@ -59,8 +60,7 @@ pub fn scaling(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry], deletions: &[
         before.map(|change| change.start_ns())
     };
     let spans: Vec<phases::Span> = changes.iter().zip(&chains).map(|(change, chain)| span(change, chain)).collect();
-    let kept =
-        ctx.join.attempts.iter().filter(|attempt| ctx.exchange(attempt).is_some_and(|exchange| exchange.raw.reused));
+    let kept = ctx.join.attempts.iter().filter(|attempt| ctx.exchange(attempt).is_some_and(Exch::reused));
     Some(Scaling {
         deployment: deployment.clone(),
         role: role_name(Some(role)).to_owned(),

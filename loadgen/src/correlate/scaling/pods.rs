@@ -86,15 +86,15 @@ fn new_connections(ctx: &Context<'_, '_>, role: Role) -> Vec<(PodAt, u64)> {
     if role == Role::Upstream {
         for attempt in &ctx.join.attempts {
             let (Some(pod), Some(conn)) = (attempt.pod, ctx.conn(attempt)) else { continue };
-            if conn.raw.nat.as_ref().is_some_and(|nat| nat.source == NatSource::New) && counted.insert(conn.id) {
+            if conn.nat_source() == Some(NatSource::New) && counted.insert(conn.id) {
                 found.push((pod, conn.opened_ns()));
             }
         }
     } else {
         for front in &ctx.join.front {
-            let (Some(pod), Some(at)) = (front.pod, front.translation) else { continue };
-            let translation = &ctx.seen.translations[at as usize];
-            if translation.raw.nat.source == NatSource::New && counted.insert(at) {
+            let (Some(pod), Some(at)) = (front.pod, front.translation.get()) else { continue };
+            let translation = ctx.seen.translation(at);
+            if translation.source() == NatSource::New && counted.insert(at) {
                 found.push((pod, translation.created_ns()));
             }
         }

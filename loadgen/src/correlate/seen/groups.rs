@@ -1,7 +1,7 @@
 //! Many values for each of many small keys, in two flat arrays.
 
 /// For each key from 0 to `keys`, the values given for it, in the order in which they were given.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Groups {
     starts: Vec<u32>,
     values: Vec<u32>,
@@ -10,20 +10,21 @@ pub struct Groups {
 impl Groups {
     /// Groups `(key, value)` pairs; the iterator is walked twice.
     pub fn new(keys: usize, pairs: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
-        let mut starts = vec![0_u32; keys + 1];
+        // Two places on, so that filling moves each start to where the one before it belongs.
+        let mut starts = vec![0_u32; keys + 2];
         for (key, _) in pairs.clone() {
-            starts[key as usize + 1] += 1;
+            starts[key as usize + 2] += 1;
         }
-        for key in 0..keys {
-            starts[key + 1] += starts[key];
+        for key in 2..starts.len() {
+            starts[key] += starts[key - 1];
         }
-        let mut next = starts.clone();
-        let mut values = vec![0; starts[keys] as usize];
+        let mut values = vec![0; starts[keys + 1] as usize];
         for (key, value) in pairs {
-            let place = &mut next[key as usize];
+            let place = &mut starts[key as usize + 1];
             values[*place as usize] = value;
             *place += 1;
         }
+        starts.pop();
         Self { starts, values }
     }
 

@@ -1,144 +1,178 @@
 //! The index over all records of a run.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::cmp::Ordering;
 
-use observer::record::{Connection, ExchangeEnd, Hop, PodRef, Record, SocketCall};
-use rustc_hash::FxHashMap;
+use observer::record::{ExchangeEnd, Hop};
 
-use super::views::Offset;
+use super::views::{Offset, Tuple};
 use super::{Conn, Exch, Groups, Trans};
+use crate::correlate::clients::Clients;
 use crate::correlate::clocks::Clocks;
 use crate::correlate::cluster::{Cluster, PodAt, Role, Stops};
-use crate::raw::{ClientRequest, RawRun};
+use crate::raw::compact::{Call, ExchangeRow, Maybe, Mention, Records};
 
-/// All records, on one clock, in an order that does not depend on the order of the files.
+/// All records, on one clock, in an order that does not depend on the order of the files. A record's position is its place in
+/// that order; where it is kept, the order tells.
 pub struct Seen<'a> {
-    /// Connections by time.
-    pub conns: Vec<Conn<'a>>,
-    /// Exchanges by time.
-    pub exchanges: Vec<Exch<'a>>,
-    /// Translations by time.
-    pub translations: Vec<Trans<'a>>,
     /// Nodes with records, in the order of their positions.
     pub nodes: Vec<&'a str>,
     /// Nodes without a known clock offset: their times are taken as ours.
     pub nodes_without_clock: Vec<&'a str>,
-    ids: FxHashMap<(u16, u64), u32>,
-    conn_of_id: Vec<Option<u32>>,
+    pub(super) records: &'a Records,
+    client: &'a Clients<'a>,
+    /// Position and clock of each node, by its number in the records.
+    by_number: Vec<(u16, Offset)>,
+    /// By the pods' numbers in the records.
+    pods: Vec<PodAt>,
+    conns: Vec<u32>,
+    exchanges: Vec<u32>,
+    translations: Vec<u32>,
+    conn_of_id: Vec<Maybe>,
     exchanges_of_id: Groups,
-    front: Groups,
-    upstream: Groups,
-    pod: Groups,
+    /// By request and hop.
+    of_request: Groups,
 }
 
-impl<'a> Seen<'a> {
-    /// Indexes the records of `raw`; `client` is the list that positions refer to, in order of `seq`.
-    /// Pods that the watch did not tell of, but a record does, are added to `cluster`. Millions of records do not fit into any
-    /// cache: they are read once, here, and what all requests need of them is kept side by side.
-    pub fn index(raw: &'a RawRun, client: &[&ClientRequest], clocks: &Clocks<'_>, cluster: &mut Cluster<'a>) -> Self {
-        // By name, so that the order of the files plays no part.
-        let mut nodes: BTreeMap<&str, Vec<&'a [Record]>> = BTreeMap::new();
-        for (node, records) in &raw.records {
-            nodes.entry(node).or_default().push(records);
-        }
-        let nodes_without_clock = nodes.keys().copied().filter(|node| clocks.of_node(node).is_none()).collect();
+/// Hops of a request whose exchanges are looked up.
+const HOPS: u32 = 3;
 
-        let mut ids = FxHashMap::default();
-        let (mut conns, mut exchanges, mut translations) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, (name, files)) in nodes.iter().enumerate() {
+impl<'a> Seen<'a> {
+    /// Indexes `records`; `client` is the list that positions of requests refer to.
+    /// Pods that the watch did not tell of, but a record does, are added to `cluster`.
+    pub fn index(
+        records: &'a Records,
+        client: &'a Clients<'a>,
+        clocks: &Clocks<'_>,
+        cluster: &mut Cluster<'a>,
+    ) -> Self {
+        // By name, so that the order of the files plays no part.
+        let mut numbers: Vec<u16> = (0..records.nodes().len() as u16).collect();
+        numbers.sort_by_key(|number| &records.nodes()[usize::from(*number)]);
+        let nodes: Vec<&str> = numbers.iter().map(|number| records.nodes()[usize::from(*number)].as_str()).collect();
+        let mut by_number = vec![(0, Offset(0)); nodes.len()];
+        for (position, (number, name)) in numbers.iter().zip(&nodes).enumerate() {
             let offset_ns = clocks.of_node(name).map_or(0, |clock| clock.offset_ns);
-            let (node, offset) = (position as u16, Offset(offset_ns));
-            let mut id_of = |cookie: u64| {
-                let next = ids.len() as u32;
-                *ids.entry((node, cookie)).or_insert(next)
-            };
-            for record in files.iter().copied().flatten() {
-                match record {
-                    Record::Connection(raw) => {
-                        let opened_ns = offset.ours(raw.opened_ns);
-                        let (pod, nat_pod) = pods_of(raw, cluster);
-                        let (hop, id) = (raw.hop, id_of(raw.conn));
-                        conns.push(Conn { raw, node, hop, id, pod, nat_pod, opened_ns, offset });
-                    }
-                    Record::Exchange(exchange) => exchanges.push(Exch {
-                        raw: exchange,
-                        node,
-                        hop: exchange.hop,
-                        conn_id: id_of(exchange.conn),
-                        pod: exchange.pod.as_ref().map(|pod| owner(pod, exchange.hop, exchange.local, cluster)),
-                        request: exchange.trace_id.as_deref().and_then(|id| position_of(id, &raw.run.id, client)),
-                        request_start_ns: offset.ours(exchange.request_start_ns),
-                        offset,
-                    }),
-                    Record::Throttling(raw) => {
-                        let at = cluster.ensure(&raw.pod, None, None);
-                        let (from_ns, to_ns) = (offset.ours(raw.from_ns), offset.ours(raw.to_ns));
-                        cluster.stopped(at, Stops { from_ns, to_ns, us: raw.stopped_us, periods: raw.periods });
-                    }
-                    Record::Translation(raw) => {
-                        let address = Some(raw.nat.chosen.ip());
-                        let pod = raw.nat.pod.as_ref().map(|pod| cluster.ensure(pod, Some(Role::Gateway), address));
-                        translations.push(Trans { raw, pod, created_ns: offset.ours(raw.nat.created_ns) });
-                    }
-                }
+            by_number[usize::from(*number)] = (position as u16, Offset(offset_ns));
+        }
+        let mut seen = Self {
+            nodes_without_clock: nodes.iter().copied().filter(|node| clocks.of_node(node).is_none()).collect(),
+            nodes,
+            records,
+            client,
+            by_number,
+            pods: pods(records, &numbers, cluster),
+            conns: Vec::new(),
+            exchanges: Vec::new(),
+            translations: Vec::new(),
+            conn_of_id: vec![Maybe::NONE; records.socket_count()],
+            exchanges_of_id: Groups::default(),
+            of_request: Groups::default(),
+        };
+        for stop in &records.stops {
+            let (_, offset) = seen.by_number[usize::from(stop.node)];
+            let (from_ns, to_ns) = (offset.ours(stop.from_ns), offset.ours(stop.to_ns));
+            if let Some(pod) = seen.pod_of(stop.pod) {
+                cluster.stopped(pod, Stops { from_ns, to_ns, us: stop.us, periods: stop.periods });
             }
         }
-        // Times differ nearly always, so that the record itself is rarely looked at: millions of them are not in the cache.
-        conns.sort_by(|a, b| {
-            let rest = |conn: &Conn<'_>| (conn.node, conn.raw.conn, conn.raw.closed_ns.is_none());
-            a.opened_ns.cmp(&b.opened_ns).then_with(|| rest(a).cmp(&rest(b)))
+        seen.order();
+        for (position, row) in seen.conns.iter().enumerate() {
+            let first = &mut seen.conn_of_id[records.connections[*row as usize].id as usize];
+            *first = Maybe::some(first.get().unwrap_or(position as u32));
+        }
+        let rows = || seen.exchanges.iter().map(|row| &records.exchanges[*row as usize]).zip(0..);
+        seen.exchanges_of_id = Groups::new(records.socket_count(), rows().map(|(row, position)| (row.conn, position)));
+        let of_request = rows().filter_map(|(row, position)| {
+            let hop = hop_place(row.hop)?;
+            Some((seen.request_of(row)? * HOPS + hop, position))
         });
-        // What was still open when it was told may be told again at its end: the end comes first here, and stays.
-        conns.dedup_by_key(|conn| conn.id);
-        exchanges.sort_by(|a, b| {
-            let rest = |it: &Exch<'_>| (it.node, it.raw.conn, it.raw.index, it.raw.end == ExchangeEnd::Open);
-            a.request_start_ns.cmp(&b.request_start_ns).then_with(|| rest(a).cmp(&rest(b)))
-        });
-        exchanges.dedup_by(|a, b| a.conn_id == b.conn_id && a.raw.index == b.raw.index);
-        translations.sort_by(|a, b| {
-            let rest = |it: &Trans<'_>| (it.raw.client, it.raw.nat.source_seen);
-            a.created_ns.cmp(&b.created_ns).then_with(|| rest(a).cmp(&rest(b)))
-        });
+        seen.of_request = Groups::new(client.len() * HOPS as usize, of_request);
+        seen
+    }
 
-        let mut conn_of_id = vec![None; ids.len()];
-        for (position, conn) in conns.iter().enumerate() {
-            conn_of_id[conn.id as usize].get_or_insert(position as u32);
-        }
-        let exchanges_of_id = Groups::new(ids.len(), exchanges.iter().enumerate().map(|(i, e)| (e.conn_id, i as u32)));
-        let at_hop = |hop: Hop| {
-            let pairs = exchanges.iter().enumerate().filter(move |(_, e)| e.hop == hop);
-            Groups::new(client.len(), pairs.filter_map(|(i, e)| Some((e.request?, i as u32))))
-        };
-        let (front, upstream, pod) = (at_hop(Hop::Front), at_hop(Hop::Upstream), at_hop(Hop::Pod));
-        Self {
-            conns,
-            exchanges,
-            translations,
-            nodes: nodes.into_keys().collect(),
-            nodes_without_clock,
-            ids,
-            conn_of_id,
-            exchanges_of_id,
-            front,
-            upstream,
-            pod,
-        }
+    /// Puts everything in order of time. What was still open when it was told may be told again at its end: the end comes
+    /// first, and stays.
+    fn order(&mut self) {
+        let records = self.records;
+        let node = |number: u16| self.by_number[usize::from(number)];
+        self.conns = in_order(records.connections.iter().map(|row| node(row.node).1.ours(row.opened_ns)), |row| {
+            let row = &records.connections[row as usize];
+            (node(row.node).0, records.cookie(row.id), records.time(row.opened_ns, row.closed).is_none())
+        });
+        self.conns.dedup_by_key(|row| records.connections[*row as usize].id);
+        self.exchanges =
+            in_order(records.exchanges.iter().map(|row| node(row.node).1.ours(row.request_start_ns)), |row| {
+                let row = &records.exchanges[row as usize];
+                (node(row.node).0, records.cookie(row.conn), row.index, row.end == ExchangeEnd::Open)
+            });
+        self.exchanges.dedup_by_key(|row| {
+            let row = &records.exchanges[*row as usize];
+            (row.conn, row.index)
+        });
+        self.translations =
+            in_order(records.translations.iter().map(|row| node(row.node).1.ours(row.created_ns)), |row| {
+                let row = &records.translations[row as usize];
+                (records.address(row.client), records.address(row.source_seen), node(row.node).0)
+            });
+    }
+
+    /// The connection at that position.
+    pub fn conn(&self, position: u32) -> Conn<'_> {
+        let row = &self.records.connections[self.conns[position as usize] as usize];
+        let (node, offset) = self.by_number[usize::from(row.node)];
+        Conn { node, hop: row.hop, id: row.id, pod: self.pod_of(row.pod), offset, row, seen: self }
+    }
+
+    /// All connections, by time.
+    pub fn conns(&self) -> impl ExactSizeIterator<Item = Conn<'_>> {
+        (0..self.conns.len() as u32).map(|position| self.conn(position))
+    }
+
+    /// The exchange at that position.
+    pub fn exchange(&self, position: u32) -> Exch<'_> {
+        let row = &self.records.exchanges[self.exchanges[position as usize] as usize];
+        let (node, offset) = self.by_number[usize::from(row.node)];
+        Exch { node, hop: row.hop, conn_id: row.conn, pod: self.pod_of(row.pod), offset, row, seen: self }
+    }
+
+    /// All exchanges, by time.
+    pub fn exchanges(&self) -> impl ExactSizeIterator<Item = Exch<'_>> {
+        (0..self.exchanges.len() as u32).map(|position| self.exchange(position))
+    }
+
+    /// The translation at that position.
+    pub fn translation(&self, position: u32) -> Trans<'_> {
+        let row = &self.records.translations[self.translations[position as usize] as usize];
+        let (_, offset) = self.by_number[usize::from(row.node)];
+        Trans { pod: self.pod_of(row.pod), offset, row, seen: self }
+    }
+
+    /// All translations, by time.
+    pub fn translations(&self) -> impl ExactSizeIterator<Item = Trans<'_>> + Clone {
+        (0..self.translations.len() as u32).map(|position| self.translation(position))
+    }
+
+    pub(super) fn pod_of(&self, number: Maybe) -> Option<PodAt> {
+        number.get().map(|number| self.pods[number as usize])
+    }
+
+    pub(super) fn request_of(&self, row: &ExchangeRow) -> Option<u32> {
+        self.client.place_of(row.trace.seq()?)
+    }
+
+    /// Both ends as the records have them. `None`: no record has these.
+    pub fn tuple_of(&self, (from, to): (std::net::SocketAddr, std::net::SocketAddr)) -> Option<Tuple> {
+        self.records.find(from).zip(self.records.find(to))
     }
 
     /// Exchanges of one client's request at one hop, by time.
     pub fn of_request(&self, hop: Hop, request: u32) -> &[u32] {
-        match hop {
-            Hop::Front => self.front.of(request),
-            Hop::Upstream => self.upstream.of(request),
-            Hop::Pod => self.pod.of(request),
-            Hop::Other => &[],
-        }
+        hop_place(hop).map_or(&[], |hop| self.of_request.of(request * HOPS + hop))
     }
 
     /// Connection with that number.
     pub fn conn_position(&self, id: u32) -> Option<u32> {
-        self.conn_of_id[id as usize]
+        self.conn_of_id[id as usize].get()
     }
 
     /// Exchanges on a connection, by time.
@@ -146,58 +180,60 @@ impl<'a> Seen<'a> {
         self.exchanges_of_id.of(id)
     }
 
-    /// Number of the connection on which a call was made.
-    pub fn conn_id_of_call(&self, node: u16, call: &SocketCall) -> Option<u32> {
-        self.ids.get(&(node, call.conn)).copied()
-    }
-
     /// Exchange that a call belongs to.
-    pub fn exchange_of_call(&self, node: u16, call: &SocketCall) -> Option<u32> {
-        let on_conn = self.on_conn(self.conn_id_of_call(node, call)?);
-        let matches = |position: &&u32| {
-            let raw = self.exchanges[**position as usize].raw;
-            match call.exchange {
-                Some(index) => raw.index == index,
-                // Both times are the same node's.
-                None => raw.request_start_ns <= call.at_ns,
-            }
-        };
-        match call.exchange {
-            Some(_) => on_conn.iter().find(matches).copied(),
-            None => on_conn.iter().rev().find(matches).copied(),
+    pub fn exchange_of_call(&self, call: &Call) -> Option<u32> {
+        let on_conn = self.on_conn(call.conn);
+        if let Some(index) = call.exchange {
+            return on_conn.iter().find(|position| self.exchange(**position).index() == index).copied();
         }
+        // Both times are the same node's.
+        let begun = |position: &&u32| self.exchange(**position).request_start_node_ns() <= call.at_ns;
+        on_conn.iter().rev().find(begun).copied()
     }
 
     /// Hop of a connection, also when only its exchanges were recorded.
     pub fn hop_of_conn(&self, id: u32) -> Option<Hop> {
         match self.conn_position(id) {
-            Some(position) => Some(self.conns[position as usize].hop),
-            None => self.on_conn(id).first().map(|position| self.exchanges[*position as usize].hop),
+            Some(position) => Some(self.conn(position).hop),
+            None => self.on_conn(id).first().map(|position| self.exchange(*position).hop),
         }
     }
 }
 
-/// The pod that owns a connection's socket, and the one that its translation chose.
-fn pods_of<'a>(conn: &'a Connection, cluster: &mut Cluster<'a>) -> (Option<PodAt>, Option<PodAt>) {
-    let pod = conn.pod.as_ref().map(|pod| owner(pod, conn.hop, conn.local, cluster));
-    let role = (conn.hop == Hop::Upstream).then_some(Role::Upstream);
-    let chosen = conn.nat.as_ref().and_then(|nat| Some((nat.pod.as_ref()?, nat.chosen.ip())));
-    (pod, chosen.map(|(pod, ip)| cluster.ensure(pod, role, Some(ip))))
-}
-
-fn owner<'a>(pod: &'a PodRef, hop: Hop, local: SocketAddr, cluster: &mut Cluster<'a>) -> PodAt {
-    let role = match hop {
-        Hop::Front | Hop::Upstream => Some(Role::Gateway),
-        Hop::Pod => Some(Role::Upstream),
+fn hop_place(hop: Hop) -> Option<u32> {
+    match hop {
+        Hop::Front => Some(0),
+        Hop::Upstream => Some(1),
+        Hop::Pod => Some(2),
         Hop::Other => None,
-    };
-    cluster.ensure(pod, role, role.map(|_| local.ip()))
+    }
 }
 
-/// Position of the request that a trace id of this run names.
-fn position_of(trace_id: &str, run_id: &str, client: &[&ClientRequest]) -> Option<u32> {
-    let seq = u64::from_str_radix(trace_id.strip_prefix(run_id).filter(|rest| rest.len() == 16)?, 16).ok()?;
-    let dense = usize::try_from(seq).ok().filter(|at| client.get(*at).is_some_and(|request| request.seq == seq));
-    let position = dense.or_else(|| client.binary_search_by_key(&seq, |request| request.seq).ok())?;
-    u32::try_from(position).ok()
+/// Rows by their times, then by `rest`, then as they were read. Times differ nearly always, so that the row itself is rarely looked at:
+/// millions of them are not in the cache.
+fn in_order<K: Ord>(times_ns: impl ExactSizeIterator<Item = u64>, rest: impl Fn(u32) -> K) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = times_ns.zip(0..).collect();
+    keyed.sort_unstable_by(|(a_ns, a), (b_ns, b)| {
+        a_ns.cmp(b_ns).then_with(|| match rest(*a).cmp(&rest(*b)) {
+            Ordering::Equal => a.cmp(b),
+            order => order,
+        })
+    });
+    keyed.iter().map(|(_, row)| *row).collect()
+}
+
+/// Gives each pod of the records its place in `cluster`, node by node in their order.
+fn pods<'a>(records: &'a Records, nodes: &[u16], cluster: &mut Cluster<'a>) -> Vec<PodAt> {
+    let mut pods = vec![0; records.pod_count()];
+    for named in nodes.iter().flat_map(|node| records.named_at(*node)) {
+        let (role, has_address) = match named.by {
+            Mention::Gateway | Mention::Owner(Hop::Front | Hop::Upstream) => (Some(Role::Gateway), true),
+            Mention::Owner(Hop::Pod) | Mention::Chosen(Hop::Upstream) => (Some(Role::Upstream), true),
+            Mention::Chosen(_) => (None, true),
+            Mention::Stopped | Mention::Owner(Hop::Other) => (None, false),
+        };
+        let address = has_address.then(|| records.host_of(named));
+        pods[named.pod as usize] = cluster.ensure(records.pod_ref(named.pod), role, address);
+    }
+    pods
 }

@@ -2,8 +2,10 @@
 
 mod groups;
 mod index;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use groups::Groups;
 pub use index::Seen;
-pub use views::{Conn, Exch, Trans};
+pub use views::{Conn, Exch, Trans, Tuple};

@@ -1,8 +1,12 @@
-//! Records with their times on the load generator's clock.
+//! Records with their times on the load generator's clock. A view is a handful of references: it is made where it is needed.
 
-use observer::record::{Connection, Exchange, Hop, Translation};
+use std::net::SocketAddr;
 
+use observer::record::{Close, ExchangeEnd, Hop, NatSource, Outcome};
+
+use super::Seen;
 use crate::correlate::cluster::PodAt;
+use crate::raw::compact::{Address, Call, ConnectionRow, ExchangeRow, Nat, Trace, TranslationRow};
 
 /// Node's clock minus ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +19,12 @@ impl Offset {
     }
 }
 
+/// Two ends of a connection. Equal exactly when their addresses are.
+pub type Tuple = (Address, Address);
+
 /// A connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Conn<'a> {
-    /// As recorded; its times are the node's.
-    pub raw: &'a Connection,
+#[derive(Clone, Copy)]
+pub struct Conn<'r> {
     /// Position of its node.
     pub node: u16,
     /// Which hop it belongs to.
@@ -28,50 +33,133 @@ pub struct Conn<'a> {
     pub id: u32,
     /// Pod that owns this socket.
     pub pod: Option<PodAt>,
-    /// Pod whose address the translation chose.
-    pub nat_pod: Option<PodAt>,
-    /// On our clock, kept here because records are sorted by it.
-    pub(super) opened_ns: u64,
     pub(super) offset: Offset,
+    pub(super) row: &'r ConnectionRow,
+    pub(super) seen: &'r Seen<'r>,
 }
 
 impl Conn<'_> {
     /// `connect()` called, or handshake completed.
-    pub fn opened_ns(&self) -> u64 {
-        self.opened_ns
+    pub fn opened_ns(self) -> u64 {
+        self.offset.ours(self.row.opened_ns)
+    }
+
+    /// The same in its node's clock.
+    pub fn opened_node_ns(self) -> u64 {
+        self.row.opened_ns
     }
 
     /// Handshake completed.
-    pub fn established_ns(&self) -> Option<u64> {
-        self.raw.established_ns.map(|ns| self.offset.ours(ns))
+    pub fn established_ns(self) -> Option<u64> {
+        self.seen.records.time(self.row.opened_ns, self.row.established).map(|ns| self.offset.ours(ns))
     }
 
     /// Left the open states.
-    pub fn closed_ns(&self) -> Option<u64> {
-        self.raw.closed_ns.map(|ns| self.offset.ours(ns))
+    pub fn closed_ns(self) -> Option<u64> {
+        self.seen.records.time(self.row.opened_ns, self.row.closed).map(|ns| self.offset.ours(ns))
     }
 
     /// A reset arrived.
-    pub fn reset_received_ns(&self) -> Option<u64> {
-        self.raw.reset_received_ns.map(|ns| self.offset.ours(ns))
+    pub fn reset_received_ns(self) -> Option<u64> {
+        self.seen.records.trouble(self.row).reset_received_ns.map(|ns| self.offset.ours(ns))
     }
 
-    /// Its conntrack entry was made.
-    pub fn nat_created_ns(&self) -> Option<u64> {
-        self.raw.nat.as_ref().map(|nat| self.offset.ours(nat.created_ns))
+    /// A reset was sent, or arrived.
+    pub fn was_reset(self) -> bool {
+        let trouble = self.seen.records.trouble(self.row);
+        trouble.reset_sent || trouble.reset_received_ns.is_some()
     }
 
     /// Its end as far as it was seen: the reset, the close, or nothing.
-    pub fn ended_ns(&self) -> Option<u64> {
+    pub fn ended_ns(self) -> Option<u64> {
         self.reset_received_ns().or(self.closed_ns())
+    }
+
+    /// What became of the attempt.
+    pub fn outcome(self) -> Outcome {
+        self.row.outcome
+    }
+
+    /// How it ended.
+    pub fn close(self) -> Option<Close> {
+        self.row.close
+    }
+
+    /// Address of this socket.
+    pub fn local(self) -> SocketAddr {
+        self.seen.records.address(self.row.local)
+    }
+
+    /// The other end as this socket sees it.
+    pub fn remote(self) -> SocketAddr {
+        self.seen.records.address(self.row.remote)
+    }
+
+    /// From the other end to this socket.
+    pub fn inbound(self) -> Tuple {
+        (self.row.remote, self.row.local)
+    }
+
+    /// Its translation.
+    pub fn nat(self) -> Option<Nat> {
+        self.seen.records.nat_of(self.row)
+    }
+
+    /// How its translation is known. `None`: there is none.
+    pub fn nat_source(self) -> Option<NatSource> {
+        self.seen.records.nat_row(self.row).map(|nat| nat.source)
+    }
+
+    /// Source and destination after its translation.
+    pub fn translated(self) -> Option<Tuple> {
+        self.seen.records.nat_row(self.row).map(|nat| (nat.source_seen, nat.chosen))
+    }
+
+    /// Its conntrack entry was made.
+    pub fn nat_created_ns(self) -> Option<u64> {
+        let nat = self.seen.records.nat_row(self.row)?;
+        self.seen.records.time(self.row.opened_ns, nat.created).map(|ns| self.offset.ours(ns))
+    }
+
+    /// Pod whose address the translation chose.
+    pub fn nat_pod(self) -> Option<PodAt> {
+        self.seen.records.nat_row(self.row).and_then(|nat| self.seen.pod_of(nat.pod))
+    }
+
+    /// SYN retransmissions of the attempt.
+    pub fn syn_retransmits(self) -> u32 {
+        self.seen.records.trouble(self.row).syn_retransmits
+    }
+
+    /// Data retransmissions from this side.
+    pub fn retransmits(self) -> u32 {
+        self.seen.records.trouble(self.row).retransmits
+    }
+
+    /// HTTP exchanges seen on it.
+    pub fn exchanges(self) -> u32 {
+        self.row.exchanges
+    }
+
+    /// The call of the opening thread directly before it.
+    pub fn opened_after(self) -> Option<Call> {
+        self.seen.records.call_at(self.row.opened_after, self.row.opened_ns)
+    }
+
+    /// Thread that called `connect()`.
+    pub fn thread(self) -> Option<u32> {
+        self.row.thread.get()
+    }
+
+    /// Payload was seen that is not HTTP/1.x.
+    pub fn not_http(self) -> bool {
+        self.row.not_http
     }
 }
 
 /// An exchange.
-#[derive(Clone, Copy, Debug)]
-pub struct Exch<'a> {
-    /// As recorded; its times are the node's.
-    pub raw: &'a Exchange,
+#[derive(Clone, Copy)]
+pub struct Exch<'r> {
     /// Position of its node.
     pub node: u16,
     /// Which hop it belongs to.
@@ -80,61 +168,144 @@ pub struct Exch<'a> {
     pub conn_id: u32,
     /// Pod that owns this socket.
     pub pod: Option<PodAt>,
-    /// Position of the client's request whose trace id it carries.
-    pub request: Option<u32>,
-    /// On our clock, kept here because records are sorted by it.
-    pub(super) request_start_ns: u64,
     pub(super) offset: Offset,
+    pub(super) row: &'r ExchangeRow,
+    pub(super) seen: &'r Seen<'r>,
 }
 
 impl Exch<'_> {
+    /// Position of the client's request whose trace id it carries.
+    pub fn request(self) -> Option<u32> {
+        self.seen.request_of(self.row)
+    }
+
+    /// It carries a trace id, whosever it is.
+    pub fn has_trace(self) -> bool {
+        self.row.trace != Trace::NONE
+    }
+
     /// First byte of the request.
-    pub fn request_start_ns(&self) -> u64 {
-        self.request_start_ns
+    pub fn request_start_ns(self) -> u64 {
+        self.offset.ours(self.row.request_start_ns)
+    }
+
+    /// The same in its node's clock.
+    pub fn request_start_node_ns(self) -> u64 {
+        self.row.request_start_ns
     }
 
     /// Last byte of the request.
-    pub fn request_end_ns(&self) -> Option<u64> {
-        self.raw.request_end_ns.map(|ns| self.offset.ours(ns))
+    pub fn request_end_ns(self) -> Option<u64> {
+        self.seen.records.time(self.row.request_start_ns, self.row.request_end).map(|ns| self.offset.ours(ns))
     }
 
     /// The process read the request.
-    pub fn request_read_ns(&self) -> Option<u64> {
-        self.raw.request_read_ns.map(|ns| self.offset.ours(ns))
+    pub fn request_read_ns(self) -> Option<u64> {
+        self.seen.records.time(self.row.request_start_ns, self.row.request_read).map(|ns| self.offset.ours(ns))
     }
 
     /// First byte of the answer.
-    pub fn response_start_ns(&self) -> Option<u64> {
-        self.raw.response_start_ns.map(|ns| self.offset.ours(ns))
+    pub fn response_start_ns(self) -> Option<u64> {
+        self.seen.records.time(self.row.request_start_ns, self.row.response_start).map(|ns| self.offset.ours(ns))
     }
 
     /// Last byte of the answer.
-    pub fn response_end_ns(&self) -> Option<u64> {
-        self.raw.response_end_ns.map(|ns| self.offset.ours(ns))
+    pub fn response_end_ns(self) -> Option<u64> {
+        self.response_end_node_ns().map(|ns| self.offset.ours(ns))
+    }
+
+    /// The same in its node's clock.
+    pub fn response_end_node_ns(self) -> Option<u64> {
+        self.seen.records.time(self.row.request_start_ns, self.row.response_end)
     }
 
     /// The last moment at which something of it was seen.
-    pub fn last_seen_ns(&self) -> u64 {
+    pub fn last_seen_ns(self) -> u64 {
         [self.response_end_ns(), self.response_start_ns(), self.request_read_ns(), self.request_end_ns()]
             .into_iter()
             .flatten()
             .fold(self.request_start_ns(), u64::max)
     }
+
+    /// Position on its connection.
+    pub fn index(self) -> u32 {
+        self.row.index
+    }
+
+    /// Status of the final answer.
+    pub fn status(self) -> Option<u16> {
+        Some(self.row.status).filter(|status| *status != ExchangeRow::NO_STATUS)
+    }
+
+    /// How it ended.
+    pub fn end(self) -> ExchangeEnd {
+        self.row.end
+    }
+
+    /// Its connection had carried an exchange before.
+    pub fn reused(self) -> bool {
+        self.row.reused
+    }
+
+    /// The call of the sending thread directly before it.
+    pub fn sent_after(self) -> Option<Call> {
+        self.seen.records.call_at(self.row.sent_after, self.row.request_start_ns)
+    }
+
+    /// Address of this socket.
+    pub fn local(self) -> SocketAddr {
+        self.seen.records.address(self.row.local)
+    }
+
+    /// The other end as this socket sees it.
+    pub fn remote(self) -> SocketAddr {
+        self.seen.records.address(self.row.remote)
+    }
+
+    /// From the other end to this socket.
+    pub fn inbound(self) -> Tuple {
+        (self.row.remote, self.row.local)
+    }
 }
 
 /// A translation of a client's connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Trans<'a> {
-    /// As recorded; its times are the node's.
-    pub raw: &'a Translation,
+#[derive(Clone, Copy)]
+pub struct Trans<'r> {
     /// Pod whose address was chosen.
     pub pod: Option<PodAt>,
-    pub(super) created_ns: u64,
+    pub(super) offset: Offset,
+    pub(super) row: &'r TranslationRow,
+    pub(super) seen: &'r Seen<'r>,
 }
 
 impl Trans<'_> {
     /// The entry was made.
-    pub fn created_ns(&self) -> u64 {
-        self.created_ns
+    pub fn created_ns(self) -> u64 {
+        self.offset.ours(self.row.created_ns)
+    }
+
+    /// How it is known.
+    pub fn source(self) -> NatSource {
+        self.row.source
+    }
+
+    /// Destination after translation.
+    pub fn chosen(self) -> SocketAddr {
+        self.seen.records.address(self.row.chosen)
+    }
+
+    /// Source after translation.
+    pub fn source_seen(self) -> SocketAddr {
+        self.seen.records.address(self.row.source_seen)
+    }
+
+    /// As the client dialled.
+    pub fn as_dialled(self) -> Tuple {
+        (self.row.client, self.row.dialled)
+    }
+
+    /// As the gateway pod sees it.
+    pub fn as_seen(self) -> Tuple {
+        (self.row.source_seen, self.row.chosen)
     }
 }

@@ -165,11 +165,11 @@ fn got(ctx: &Context<'_, '_>, slow: PodAt, phase: (&str, u64, u64)) -> Got {
     let mut counted = std::collections::HashSet::new();
     for attempt in &ctx.join.attempts {
         let Some(pod) = attempt.pod.filter(|pod| ctx.cluster.pod(*pod).role == Some(Role::Upstream)) else { continue };
-        let sent_ns = ctx.client[attempt.request as usize].sent_ns;
+        let sent_ns = ctx.client.at(attempt.request).sent_ns;
         if inside(sent_ns) {
             got.requests.push((sent_ns, f64::from(u8::from(pod == slow))));
         }
-        let opened = ctx.conn(attempt).filter(|conn| inside(conn.opened_ns()) && chosen_in_run(ctx, conn));
+        let opened = ctx.conn(attempt).filter(|conn| inside(conn.opened_ns()) && chosen_in_run(ctx, *conn));
         if opened.is_some() && counted.insert(attempt.conn) {
             got.all_connections += 1;
             got.connections += u64::from(pod == slow);

@@ -43,7 +43,7 @@ fn no_attempt_seen_while_events_were_lost_is_unknown() {
     world.add(flow);
     let mut raw = world.finish();
     raw.observers[0].records_end.as_mut().unwrap().loss.insert("ring_full".into(), 3);
-    let report = loadgen::correlate::correlate(&raw);
+    let report = crate::synthetic::correlate(&raw);
     is(&report.failures[0], Cause::Unknown, None, None);
 }
 

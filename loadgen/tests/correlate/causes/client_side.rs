@@ -1,12 +1,11 @@
 //! The client got no answer.
 
-use loadgen::correlate::correlate;
 use loadgen::raw::ClientErrorKind;
 use loadgen::report::schema::{Cause, JoinedBy};
 use observer::record::Outcome;
 
 use super::{failure_of, is, says};
-use crate::synthetic::{World, pod_ref};
+use crate::synthetic::{World, correlate, pod_ref};
 
 #[test]
 fn refused_by_a_gateway_being_deleted() {

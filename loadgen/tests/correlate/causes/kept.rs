@@ -4,8 +4,7 @@ use loadgen::report::schema::{Cause, JoinedBy};
 use observer::record::{Close, SocketCall, SocketCallKind};
 
 use super::{failure_of, is, sound};
-use crate::synthetic::{Flow, World};
-use loadgen::correlate::correlate;
+use crate::synthetic::{Flow, World, correlate};
 
 const TRACE: Option<JoinedBy> = Some(JoinedBy::Trace);
 

@@ -5,10 +5,9 @@ mod client_side;
 mod gone;
 mod kept;
 
-use loadgen::correlate::correlate;
 use loadgen::report::schema::{Cause, Failure, JoinedBy, Report};
 
-use crate::synthetic::{Flow, World};
+use crate::synthetic::{Flow, World, correlate};
 
 /// The report of a world with one more request, and that request's failure.
 fn failure_of(mut world: World, flow: Flow) -> Failure {

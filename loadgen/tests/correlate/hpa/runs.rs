@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::correlate::correlate;
 use loadgen::raw::scaling::{
     AutoscalerState, DeploymentState, PodMetrics, PodUsage, ScaledPod, ScalingBehavior, ScalingPolicy, ScalingRules,
 };
-use loadgen::raw::{RawRun, Schedule, Subject};
+use loadgen::raw::{Schedule, Subject};
 use loadgen::report::schema::{Report, Scaling};
 
-use crate::synthetic::World;
+use crate::synthetic::{Wire, World, correlate};
 
 /// Wall clock of the first due request, in seconds.
 const START_S: i64 = 1_790_000_000;
@@ -99,7 +98,7 @@ fn run(decided: i32) -> World {
     world
 }
 
-fn with_traffic(mut world: World, pods: &[&str]) -> RawRun {
+fn with_traffic(mut world: World, pods: &[&str]) -> Wire {
     for position in 0..400 {
         world.success(f64::from(position) * 100.0 + 50.0, pods[position as usize % pods.len()]);
     }

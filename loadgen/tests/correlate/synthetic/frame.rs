@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use loadgen::raw::{ClockOffset, EndedBy, Environment, ObserverFile, RawRun, RunConfig, RunFile, Schedule};
+use loadgen::raw::{ClockOffset, EndedBy, Environment, ObserverFile, RunConfig, RunFile, Schedule};
 use observer::api::{Clock, Cost, Loss, RecordsEnd, Run, Status};
 
+use super::wire::Wire;
 use super::world::{NODE, RUN_ID, at};
 use super::{NODE_AHEAD_NS, START_NS};
 
-pub fn raw(experiment: &str) -> RawRun {
-    RawRun {
+pub fn raw(experiment: &str) -> Wire {
+    Wire {
         run: RunFile {
             schema_version: 1,
             tool_version: "0.1.0".into(),

@@ -5,11 +5,14 @@ mod flow;
 mod frame;
 mod records;
 mod two_nodes;
+mod wire;
 mod world;
 
 pub use flow::{Flow, MS, Try};
 #[allow(unused_imports, reason = "the benchmark shares this builder and has one node")]
 pub use two_nodes::{OTHER, split};
+#[allow(unused_imports, reason = "the benchmark shares this builder and correlates what it has read")]
+pub use wire::{Wire, correlate};
 #[allow(unused_imports, reason = "the benchmark shares this builder and needs the world only")]
 pub use world::{World, pod_ref};
 

@@ -1,9 +1,10 @@
 //! The same run on two nodes: some pods, and what was seen at their sockets, move to the other one.
 
-use loadgen::raw::{RawRun, Subject};
+use loadgen::raw::Subject;
 use observer::record::Record;
 
 use super::clocks::shifted;
+use super::wire::Wire;
 
 /// The second node.
 pub const OTHER: &str = "node-2";
@@ -11,7 +12,7 @@ pub const OTHER: &str = "node-2";
 const AHEAD_NS: i64 = -3_000_000_000_000;
 
 /// Moves pods to the second node, on a machine of its own. Each node's offset is known within its bound.
-pub fn split(mut raw: RawRun, moved: &[&str], bounds_ns: (u64, u64)) -> RawRun {
+pub fn split(mut raw: Wire, moved: &[&str], bounds_ns: (u64, u64)) -> Wire {
     let is_moved = |record: &Record| {
         match record {
             Record::Connection(conn) => conn.pod.as_ref(),

@@ -1,9 +1,10 @@
 //! One node with a gateway pod and three serving pods, and the requests of a run.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use loadgen::raw::{ClientRequest, ContainerState, Endpoint, GooseCheck, RawRun, Subject, TimelineEntry};
+use loadgen::raw::{ClientRequest, ContainerState, Endpoint, GooseCheck, Subject, TimelineEntry};
 use observer::record::{
     Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Throttling,
     Translation,
@@ -12,6 +13,7 @@ use observer::record::{
 use super::clocks::on_node;
 use super::frame::{observer, raw};
 use super::records::{connection, exchange};
+use super::wire::Wire;
 use super::{Flow, START_NS, Try};
 
 pub const RUN_ID: &str = "00c0ffee00c0ffee";
@@ -31,7 +33,7 @@ pub fn pod_ref(name: &str) -> PodRef {
 
 /// One node and everything on it.
 pub struct World {
-    pub raw: RawRun,
+    pub raw: Wire,
     records: Vec<Record>,
     addresses: BTreeMap<String, Ipv4Addr>,
     pods: BTreeMap<String, PodState>,
@@ -324,9 +326,16 @@ impl World {
         self.add(flow);
     }
 
+    /// What was added since it was last taken, the records on the node's clock.
+    pub fn take(&mut self) -> (Vec<ClientRequest>, Vec<Record>) {
+        let records = mem::take(&mut self.records);
+        (mem::take(&mut self.raw.client), records.into_iter().map(on_node).collect())
+    }
+
     /// The raw run, its records on the node's clock.
-    pub fn finish(mut self) -> RawRun {
-        let records: Vec<Record> = self.records.into_iter().map(on_node).collect();
+    pub fn finish(mut self) -> Wire {
+        let (client, records) = self.take();
+        self.raw.client = client;
         let count = records.len() as u64;
         self.raw.records = vec![(NODE.into(), records)];
         self.raw.observers = vec![observer(count)];

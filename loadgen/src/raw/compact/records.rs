@@ -1,0 +1,307 @@
+//! All records of a run.
+
+use std::net::SocketAddr;
+
+use observer::record::{
+    Connection, Exchange, Hop, Nat as NatRecord, PodRef, Record, SocketCall, Throttling, Translation,
+};
+use rustc_hash::FxHashSet;
+
+use super::address::{Address, Hosts};
+use super::cookies::Cookies;
+use super::maybe::Maybe;
+use super::near::{Far, Near};
+use super::numbers::Numbers;
+use super::rows::{Call, CallRow, ConnectionRow, ExchangeRow, Nat, NatRow, StopRow, Trace, TranslationRow, TroubleRow};
+
+/// All records of a run, compact. Times are the nodes'.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    run_id: String,
+    nodes: Vec<String>,
+    pub(crate) connections: Vec<ConnectionRow>,
+    pub(crate) exchanges: Vec<ExchangeRow>,
+    pub(crate) translations: Vec<TranslationRow>,
+    nats: Vec<NatRow>,
+    calls: Vec<CallRow>,
+    troubles: Vec<TroubleRow>,
+    pub(crate) stops: Vec<StopRow>,
+    far: Far,
+    hosts: Hosts,
+    pods: Numbers<PodRef>,
+    cookies: Cookies,
+    named: Vec<Named>,
+    known: FxHashSet<Named>,
+}
+
+/// A record of a node names a pod: what else it says of it. Each is kept once, in the order of their first records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Named {
+    pub node: u16,
+    pub pod: u32,
+    pub by: Mention,
+    host: u32,
+}
+
+/// How a pod is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Mention {
+    /// As the owner of a socket at that hop, and of its address.
+    Owner(Hop),
+    /// As the one that the translation of a connection at that hop chose.
+    Chosen(Hop),
+    /// As the one that a client's connection was translated to.
+    Gateway,
+    /// As one that its CPU limit stopped.
+    Stopped,
+}
+
+impl Records {
+    /// Of the run with that id, which its trace ids begin with.
+    pub fn new(run_id: &str) -> Self {
+        Self { run_id: run_id.to_owned(), ..Self::default() }
+    }
+
+    /// Number of a node. One that has no records counts as watched as well.
+    pub fn node(&mut self, name: &str) -> u16 {
+        let known = self.nodes.iter().position(|other| other == name);
+        let at = known.unwrap_or_else(|| {
+            self.nodes.push(name.to_owned());
+            self.nodes.len() - 1
+        });
+        at as u16
+    }
+
+    /// Names of the nodes that were watched, by their numbers.
+    pub fn nodes(&self) -> &[String] {
+        &self.nodes
+    }
+
+    /// How many records.
+    pub fn len(&self) -> usize {
+        self.connections.len() + self.exchanges.len() + self.translations.len() + self.stops.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives back memory that is not used, after the last record.
+    pub fn shrink(&mut self) {
+        self.connections.shrink_to_fit();
+        self.exchanges.shrink_to_fit();
+        self.translations.shrink_to_fit();
+        self.nats.shrink_to_fit();
+        self.calls.shrink_to_fit();
+        self.troubles.shrink_to_fit();
+        self.far.shrink();
+    }
+
+    /// Keeps a record of that node.
+    pub fn push(&mut self, node: u16, record: &Record) {
+        match record {
+            Record::Connection(connection) => self.push_connection(node, connection),
+            Record::Exchange(exchange) => self.push_exchange(node, exchange),
+            Record::Translation(translation) => self.push_translation(node, translation),
+            Record::Throttling(throttling) => self.push_throttling(node, throttling),
+        }
+    }
+
+    /// Keeps a connection.
+    pub fn push_connection<S: AsRef<str>>(&mut self, node: u16, it: &Connection<S>) {
+        let (local, remote) = (self.hosts.pack(it.local), self.hosts.pack(it.remote));
+        let pod = self.pod(node, it.pod.as_ref(), Mention::Owner(it.hop), local);
+        let nat = it.nat.as_ref().map(|nat| {
+            let row = self.nat(node, nat, Mention::Chosen(it.hop), it.opened_ns);
+            put(&mut self.nats, row)
+        });
+        let trouble = TroubleRow {
+            reset_received_ns: it.reset_received_ns,
+            reset_sent: it.reset_sent_ns.is_some(),
+            syn_retransmits: it.syn_retransmits,
+            retransmits: it.retransmits,
+        };
+        let none = trouble.reset_received_ns.is_none()
+            && !trouble.reset_sent
+            && (trouble.syn_retransmits, trouble.retransmits) == (0, 0);
+        let row = ConnectionRow {
+            opened_ns: it.opened_ns,
+            established: self.far.put(it.opened_ns, it.established_ns),
+            closed: self.far.put(it.opened_ns, it.closed_ns),
+            id: self.cookies.number(node, it.conn),
+            pod,
+            nat: nat.into(),
+            opened_after: self.call(node, it.opened_after.as_ref(), it.opened_ns),
+            thread: it.thread.into(),
+            exchanges: it.exchanges,
+            trouble: (!none).then(|| put(&mut self.troubles, trouble)).into(),
+            local,
+            remote,
+            node,
+            hop: it.hop,
+            outcome: it.outcome,
+            close: it.close,
+            not_http: it.not_http,
+        };
+        self.connections.push(row);
+    }
+
+    /// Keeps an exchange.
+    pub fn push_exchange<S: AsRef<str>>(&mut self, node: u16, it: &Exchange<S>) {
+        let start_ns = it.request_start_ns;
+        let (local, remote) = (self.hosts.pack(it.local), self.hosts.pack(it.remote));
+        let row = ExchangeRow {
+            request_start_ns: start_ns,
+            request_end: self.far.put(start_ns, it.request_end_ns),
+            request_read: self.far.put(start_ns, it.request_read_ns),
+            response_start: self.far.put(start_ns, it.response_start_ns),
+            response_end: self.far.put(start_ns, it.response_end_ns),
+            conn: self.cookies.number(node, it.conn),
+            index: it.index,
+            pod: self.pod(node, it.pod.as_ref(), Mention::Owner(it.hop), local),
+            sent_after: self.call(node, it.sent_after.as_ref(), start_ns),
+            trace: Trace::of(it.trace_id.as_ref().map(AsRef::as_ref), &self.run_id),
+            local,
+            remote,
+            node,
+            status: it.status.unwrap_or(ExchangeRow::NO_STATUS),
+            hop: it.hop,
+            end: it.end,
+            reused: it.reused,
+        };
+        self.exchanges.push(row);
+    }
+
+    /// Keeps a translation.
+    pub fn push_translation<S: AsRef<str>>(&mut self, node: u16, it: &Translation<S>) {
+        let created_ns = it.nat.created_ns;
+        let client = self.hosts.pack(it.client);
+        let NatRow { pod, dialled, chosen, source_seen, source, .. } =
+            self.nat(node, &it.nat, Mention::Gateway, created_ns);
+        let row = TranslationRow { created_ns, pod, client, dialled, chosen, source_seen, node, source };
+        self.translations.push(row);
+    }
+
+    /// Keeps where a CPU limit stopped a pod.
+    pub fn push_throttling(&mut self, node: u16, it: &Throttling) {
+        let pod = self.pod(node, Some(&it.pod), Mention::Stopped, Address::NONE);
+        self.stops.push(StopRow {
+            node,
+            pod,
+            from_ns: it.from_ns,
+            to_ns: it.to_ns,
+            us: it.stopped_us,
+            periods: it.periods,
+        });
+    }
+
+    fn nat<S: AsRef<str>>(&mut self, node: u16, nat: &NatRecord<S>, by: Mention, base_ns: u64) -> NatRow {
+        let chosen = self.hosts.pack(nat.chosen);
+        NatRow {
+            created: self.far.put(base_ns, Some(nat.created_ns)),
+            pod: self.pod(node, nat.pod.as_ref(), by, chosen),
+            dialled: self.hosts.pack(nat.dialled),
+            chosen,
+            source_seen: self.hosts.pack(nat.source_seen),
+            source: nat.source,
+        }
+    }
+
+    fn call(&mut self, node: u16, call: Option<&SocketCall>, base_ns: u64) -> Maybe {
+        let Some(call) = call else { return Maybe::NONE };
+        let row = CallRow {
+            at: self.far.put(base_ns, Some(call.at_ns)),
+            conn: self.cookies.number(node, call.conn),
+            exchange: call.exchange.into(),
+            kind: call.kind,
+        };
+        Maybe::some(put(&mut self.calls, row))
+    }
+
+    fn pod<S: AsRef<str>>(&mut self, node: u16, pod: Option<&PodRef<S>>, by: Mention, address: Address) -> Maybe {
+        let Some(pod) = pod else { return Maybe::NONE };
+        let (namespace, name, uid) = (pod.namespace.as_ref(), pod.name.as_ref(), pod.uid.as_ref());
+        let number = self.pods.of(
+            (uid, name, namespace),
+            |other| (other.uid.as_str(), other.name.as_str(), other.namespace.as_str()) == (uid, name, namespace),
+            || PodRef { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() },
+        );
+        let named = Named { node, pod: number, by, host: address.host() };
+        if self.known.insert(named) {
+            self.named.push(named);
+        }
+        Maybe::some(number)
+    }
+}
+
+/// What the rows' numbers stand for.
+impl Records {
+    /// What the records of one node say of pods, in the order of their first records.
+    pub(crate) fn named_at(&self, node: u16) -> impl Iterator<Item = &Named> {
+        self.named.iter().filter(move |named| named.node == node)
+    }
+
+    /// The address that a pod was named with.
+    pub(crate) fn host_of(&self, named: &Named) -> std::net::IpAddr {
+        self.hosts.host(named.host).ip()
+    }
+
+    pub(crate) fn pod_ref(&self, number: u32) -> &PodRef {
+        self.pods.get(number)
+    }
+
+    /// All pod numbers are below.
+    pub(crate) fn pod_count(&self) -> usize {
+        self.pods.len()
+    }
+
+    /// All socket numbers are below.
+    pub(crate) fn socket_count(&self) -> usize {
+        self.cookies.len()
+    }
+
+    pub(crate) fn cookie(&self, socket: u32) -> u64 {
+        self.cookies.cookie(socket)
+    }
+
+    pub(crate) fn address(&self, address: Address) -> SocketAddr {
+        self.hosts.unpack(address)
+    }
+
+    /// `None`: no record has that host.
+    pub(crate) fn find(&self, address: SocketAddr) -> Option<Address> {
+        self.hosts.find(address)
+    }
+
+    pub(crate) fn time(&self, base_ns: u64, near: Near) -> Option<u64> {
+        self.far.get(base_ns, near)
+    }
+
+    pub(crate) fn nat_row(&self, conn: &ConnectionRow) -> Option<&NatRow> {
+        conn.nat.get().map(|at| &self.nats[at as usize])
+    }
+
+    pub(crate) fn nat_of(&self, conn: &ConnectionRow) -> Option<Nat> {
+        let row = self.nat_row(conn)?;
+        let [dialled, chosen, source_seen] =
+            [row.dialled, row.chosen, row.source_seen].map(|address| self.address(address));
+        Some(Nat { dialled, chosen, source_seen, source: row.source })
+    }
+
+    /// A call that was put down beside a time.
+    pub(crate) fn call_at(&self, at: Maybe, base_ns: u64) -> Option<Call> {
+        let row = &self.calls[at.get()? as usize];
+        let at_ns = self.time(base_ns, row.at)?;
+        Some(Call { conn: row.conn, exchange: row.exchange.get(), kind: row.kind, at_ns })
+    }
+
+    pub(crate) fn trouble(&self, conn: &ConnectionRow) -> TroubleRow {
+        conn.trouble.get().map_or_else(TroubleRow::default, |at| self.troubles[at as usize])
+    }
+}
+
+fn put<T>(rows: &mut Vec<T>, row: T) -> u32 {
+    rows.push(row);
+    (rows.len() - 1) as u32
+}

@@ -6,6 +6,7 @@ use super::cluster::{PodAt, PodLife, Role};
 use super::context::Context;
 use super::distribution::Distribution;
 use super::failures::{Failed, role_name};
+use crate::raw::compact::Maybe;
 use crate::report::schema::PodReport;
 
 #[derive(Clone)]
@@ -67,15 +68,13 @@ pub fn pods(ctx: &Context<'_, '_>, failed: &[Failed]) -> Vec<PodReport> {
 
 /// Connections of joined requests, at both ends, each once for each of its pods. One pod is the rule.
 fn count_connections(ctx: &Context<'_, '_>, tallies: &mut [Tally]) {
-    let mut first_pod: Vec<Option<PodAt>> = vec![None; ctx.seen.conns().len()];
+    let mut first_pod = vec![Maybe::NONE; ctx.seen.conns().len()];
     let mut other_pods = HashSet::new();
     let mut count = |pod: Option<PodAt>, at: Option<u32>| {
         let (Some(pod), Some(at)) = (pod, at) else { return };
-        let new = match first_pod[at as usize] {
-            None => true,
-            Some(first) => first != pod && other_pods.insert((pod, at)),
-        };
-        first_pod[at as usize].get_or_insert(pod);
+        let first = first_pod[at as usize].get();
+        let new = first.is_none_or(|first| first != pod && other_pods.insert((pod, at)));
+        first_pod[at as usize] = Maybe::some(first.unwrap_or(pod));
         if new {
             let tally = &mut tallies[pod as usize];
             tally.connections += 1;

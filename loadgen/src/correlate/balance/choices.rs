@@ -1,6 +1,6 @@
 //! Choices of a pod, and who made them.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Who may be the one that chooses. A balancer with a state of its own (a turn, a count) shows its pattern only in its own
 /// choices: those of several, mixed, look like chance.
@@ -49,7 +49,7 @@ impl Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// Position of the pod among those compared.
-    pub pod: usize,
+    pub pod: u32,
     /// Number of the chooser at each level.
     pub choosers: [u32; Level::ALL.len()],
 }
@@ -66,32 +66,32 @@ pub struct Choices {
 impl Choices {
     /// How often each pod was chosen.
     pub fn counts(&self) -> Vec<u64> {
-        count(self.pods, self.list.iter().map(|choice| choice.pod))
+        count(self.pods, self.list.iter().map(|choice| choice.pod as usize))
     }
 
-    /// The choosers' own sequences of pods, at each level that parts the choices in another way than a coarser one.
-    pub fn by_level(&self) -> Vec<(Level, Vec<Vec<usize>>)> {
+    /// The choosers' own sequences of pods, at each level that parts the choices in another way than a coarser one. One level after
+    /// the other: there may be millions of choices.
+    pub fn by_level(&self) -> impl Iterator<Item = (Level, Vec<Vec<usize>>)> {
         let mut known: Vec<Vec<u32>> = Vec::new();
-        let mut levels = Vec::new();
-        for level in Level::ALL {
+        Level::ALL.into_iter().filter_map(move |level| {
             // Numbers by first appearance: equal lists are equal partitions.
-            let mut numbers = HashMap::new();
+            let mut numbers = FxHashMap::default();
             let mut partition = Vec::with_capacity(self.list.len());
             for choice in &self.list {
                 let next = numbers.len() as u32;
                 partition.push(*numbers.entry(choice.choosers[level as usize]).or_insert(next));
             }
             if known.contains(&partition) {
-                continue;
+                return None;
             }
-            let mut sequences = vec![Vec::new(); numbers.len()];
+            let lengths = count(numbers.len(), partition.iter().map(|chooser| *chooser as usize));
+            let mut sequences: Vec<Vec<usize>> = lengths.iter().map(|n| Vec::with_capacity(*n as usize)).collect();
             for (choice, chooser) in self.list.iter().zip(&partition) {
-                sequences[*chooser as usize].push(choice.pod);
+                sequences[*chooser as usize].push(choice.pod as usize);
             }
             known.push(partition);
-            levels.push((level, sequences));
-        }
-        levels
+            Some((level, sequences))
+        })
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     fn levels_that_part_alike_are_one() {
         let choice = |pod, gateway| Choice { pod, choosers: [0, 7, gateway, gateway + 10, 3] };
         let choices = Choices { pods: 2, list: vec![choice(0, 4), choice(1, 5), choice(1, 4)] };
-        let levels = choices.by_level();
+        let levels: Vec<_> = choices.by_level().collect();
         assert_eq!(levels.len(), 2);
         assert_eq!(levels[0], (Level::Whole, vec![vec![0, 1, 1]]));
         assert_eq!(levels[1], (Level::GatewayPod, vec![vec![0, 1], vec![1]]));

@@ -21,7 +21,7 @@ fn choices(
         let thread = gateway * 2 + random.random_range(0..2);
         let so_far = made[gateway as usize];
         made[gateway as usize] += 1;
-        Choice { pod: pick(gateway, so_far, &mut random), choosers: [0, 0, gateway, thread, 0] }
+        Choice { pod: pick(gateway, so_far, &mut random) as u32, choosers: [0, 0, gateway, thread, 0] }
     });
     Choices { pods, list: list.collect() }
 }
@@ -74,7 +74,7 @@ fn interleaved_round_robins_are_found_in_their_own_sequences() {
 fn two_round_robins_in_strict_alternation_are_not_sticky() {
     let list = (0..200_u32).map(|n| {
         let (gateway, turn) = (n % 2, n / 2);
-        Choice { pod: turn as usize % 3, choosers: [0, 0, gateway, gateway, 0] }
+        Choice { pod: turn % 3, choosers: [0, 0, gateway, gateway, 0] }
     });
     let choices = Choices { pods: 3, list: list.collect() };
     assert_eq!(decide(&choices, FALSE_ALARM).pattern, Pattern::RoundRobin);
@@ -91,7 +91,7 @@ fn choosers_that_keep_to_their_pod_are_sticky() {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         for choice in &mut made.list {
             let client: u32 = random.random_range(0..40);
-            (choice.pod, choice.choosers[4]) = ((client.wrapping_mul(2_654_435_761) >> 7) as usize % 3, client);
+            (choice.pod, choice.choosers[4]) = ((client.wrapping_mul(2_654_435_761) >> 7) % 3, client);
         }
         assert_eq!(decide(&made, FALSE_ALARM).pattern, Pattern::Sticky, "{seed}");
     }
@@ -99,7 +99,7 @@ fn choosers_that_keep_to_their_pod_are_sticky() {
     let found = patterns(10, |seed| choices(3, 60, 1, seed, |_, _, _| 2));
     assert!(found.iter().all(|pattern| *pattern == Pattern::Sticky));
     // Two clients in strict turn look like round-robin as a whole, and are not.
-    let list = (0..100_u32).map(|n| Choice { pod: n as usize % 2, choosers: [0, 0, 0, 0, n % 2] });
+    let list = (0..100_u32).map(|n| Choice { pod: n % 2, choosers: [0, 0, 0, 0, n % 2] });
     assert_eq!(decide(&Choices { pods: 2, list: list.collect() }, FALSE_ALARM).pattern, Pattern::Sticky);
 }
 

@@ -58,7 +58,10 @@ fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
     let total = spread.choices.list.len() as f64;
     let share = |at: usize| {
         let life = ctx.cluster.pod(spread.pods[at]);
-        let of_pod = |(requests, pod): &(u64, usize)| (*requests, if *pod == at { *requests } else { 0 });
+        let of_pod = |(requests, pod): &(u32, u32)| {
+            let requests = u64::from(*requests);
+            (requests, if *pod as usize == at { requests } else { 0 })
+        };
         let clusters: Vec<(u64, u64)> = spread.connections.iter().map(of_pod).collect();
         let by_connection = wilson(connections[at] as f64, total);
         let by_request = clustered_share(&clusters);

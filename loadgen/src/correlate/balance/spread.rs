@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use observer::record::NatSource;
+use rustc_hash::FxHashMap;
 
 use super::choices::{Choice, Choices};
 use crate::correlate::cluster::{PodAt, Role};
 use crate::correlate::context::Context;
+use crate::correlate::join::Attempt;
 use crate::correlate::seen::{Conn, Exch};
 
 /// What is counted.
@@ -18,7 +20,7 @@ pub struct Spread {
     /// Connections opened during the run, in order of time.
     pub choices: Choices,
     /// Requests of each connection, and the pod that it led to.
-    pub connections: Vec<(u64, usize)>,
+    pub connections: Vec<(u32, u32)>,
     /// Requests on a connection that had carried one before.
     pub on_kept: u64,
 }
@@ -26,7 +28,7 @@ pub struct Spread {
 impl Spread {
     /// Requests.
     pub fn requests(&self) -> u64 {
-        self.connections.iter().map(|(requests, _)| requests).sum()
+        self.connections.iter().map(|(requests, _)| u64::from(*requests)).sum()
     }
 
     /// Connections that carried more than one request.
@@ -56,25 +58,29 @@ impl Spread {
     /// Counts.
     pub fn of(ctx: &Context<'_, '_>) -> Self {
         let pods = steady_pods(ctx);
-        let position: HashMap<PodAt, usize> = pods.iter().enumerate().map(|(at, pod)| (*pod, at)).collect();
-        let mut by_conn: Vec<(u32, usize, u32)> = Vec::new();
+        let position: FxHashMap<PodAt, u32> = pods.iter().copied().zip(0..).collect();
+        // Its connection, and the attempt.
+        let mut by_conn: Vec<(u32, u32)> = Vec::with_capacity(ctx.join.attempts.len());
         let mut connections = Vec::new();
         let mut on_kept = 0;
-        for attempt in &ctx.join.attempts {
+        for (at, attempt) in (0..).zip(&ctx.join.attempts) {
             let Some(pod) = attempt.pod.and_then(|pod| position.get(&pod)) else { continue };
             on_kept += u64::from(ctx.exchange(attempt).is_some_and(Exch::reused));
             match attempt.conn.get() {
-                Some(conn) => by_conn.push((conn, *pod, attempt.request)),
+                Some(conn) => by_conn.push((conn, at)),
                 None => connections.push((1, *pod)),
             }
         }
         // By position of the connection, which is its order in time; the first attempt on it comes first.
-        by_conn.sort_by_key(|(conn, ..)| *conn);
+        by_conn.sort_unstable();
         let mut clients: HashMap<IpAddr, u32> = HashMap::new();
-        let mut list = Vec::new();
-        for of_conn in by_conn.chunk_by(|(one, ..), (next, ..)| one == next) {
-            let (at, pod, request) = of_conn[0];
-            connections.push((of_conn.len() as u64, pod));
+        connections.reserve(by_conn.len());
+        let mut list = Vec::with_capacity(by_conn.len());
+        for of_conn in by_conn.chunk_by(|(one, _), (next, _)| one == next) {
+            let (at, first) = of_conn[0];
+            let Attempt { request, pod, .. } = ctx.join.attempts[first as usize];
+            let Some(pod) = pod.and_then(|pod| position.get(&pod).copied()) else { continue };
+            connections.push((of_conn.len() as u32, pod));
             let conn = ctx.seen.conn(at);
             if !chosen_in_run(ctx, conn) {
                 continue;

@@ -99,7 +99,9 @@ impl Join {
         leftovers::join(input, &mut front);
         let found = attempts::join(input, &front, &mut conflicts);
         let mut attempts = found.attempts;
-        attempts.sort_by_key(|attempt| (attempt.request, attempt.start_ns, attempt.conn.get(), attempt.exchange.get()));
+        attempts.sort_unstable_by_key(|attempt| {
+            (attempt.request, attempt.start_ns, attempt.conn.get(), attempt.exchange.get())
+        });
         let by_request =
             Groups::new(input.client.len(), attempts.iter().enumerate().map(|(i, a)| (a.request, i as u32)));
         serving::join(input, &by_request, &mut attempts, &mut conflicts);

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::context::Context;
 use super::hops::{Stretch, stretches};
 use super::ledger::start_ns;
-use super::seen::{Conn, Exch};
+use super::seen::Conn;
 use crate::report::schema::{SlowCause, SlowRequest};
 
 /// A SYN is repeated after one second; nothing faster is one.

@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_the_same_record_on_either_way() {
+        let nat = r#"{"dialled":"10.0.0.2:2","chosen":"10.0.0.3:3","source_seen":"10.0.0.1:1","pod":{"namespace":"lab","name":"a","uid":"u"},"created_ns":5,"source":"new"}"#;
+        let fields = format!(r#""node":"n","client":"10.0.0.1:1","nat":{nat}"#);
+        let usual = format!(r#"{{"record":"translation",{fields}}}"#);
+        let read = |line: &str| {
+            let mut records = Records::default();
+            let read = read_record(line.as_bytes(), 0, &mut records);
+            read.map(|()| format!("{records:?}")).map_err(|e| e.to_string())
+        };
+        assert!(read(&usual).unwrap().contains("TranslationRow"));
+        assert_eq!(read(&format!(r#"{{{fields},"record":"translation"}}"#)), read(&usual));
+        assert_eq!(read(&usual.replace(r#""name":"a""#, r#""name":"\u0061""#)), read(&usual));
+        for broken in [usual.replace(":5,", r#":"x","#), usual.replace("translation", "later"), usual[..90].to_owned()]
+        {
+            let why = serde_json::from_str::<Record>(&broken).unwrap_err().to_string();
+            assert_eq!(read(&broken).unwrap_err(), why);
+        }
+    }
+
+    #[test]
     fn a_directory_without_a_run_says_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         let text = read_run(dir.path()).unwrap_err().to_string();

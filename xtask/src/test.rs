@@ -45,7 +45,7 @@ pub fn test(args: &TestArgs) -> Result<()> {
         run(cargo().args(["test", "-p", "xtask", "--lib", "--bins"]))?;
     }
 
-    steps.next("end-to-end tests on the embedded cluster", "24 min");
+    steps.next("end-to-end tests on the embedded cluster", "22 min");
     let mut e2e = cargo();
     e2e.args(["test", "-p", "xtask", "--test", "e2e", "--"]);
     e2e.args(args.e2e.as_deref().filter(|filter| !filter.is_empty()));

@@ -68,6 +68,7 @@ pub enum Command {
     #[command(name = "dual-rollout", after_help = dual_rollout::HELP)]
     DualRollout(DualRolloutArgs),
     /// Make every output of a run again from its raw files.
+    #[command(after_help = super::finish::HELP)]
     Report(super::finish::ReportArgs),
     /// Answer the lab's questions from any number of runs: q8.json, q9.json, q10.json, report.html and answers.md.
     #[command(after_help = super::answers::HELP)]
@@ -375,6 +376,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_is_understood() {
+        let mut examples = 0;
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for example in help.lines().filter_map(|line| line.strip_prefix("  loadgen ")) {
+                let example = example.split("  ").next().unwrap_or_default();
+                let words = example.split_whitespace().map(|word| word.trim_matches('\''));
+                let parsed = Cli::try_parse_from(std::iter::once("loadgen").chain(words));
+                assert!(parsed.is_ok(), "loadgen {example}: {}", parsed.unwrap_err());
+                examples += 1;
+            }
+        }
+        assert!(examples > 50, "only {examples} were found");
     }
 
     #[test]

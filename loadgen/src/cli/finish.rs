@@ -17,6 +17,12 @@ use crate::report::schema::Report;
 use crate::report::summary;
 use crate::report::threshold::Condition;
 
+/// Examples of `report`.
+pub const HELP: &str = "Examples:
+  loadgen report podwitness-results/rollout-1
+  loadgen report podwitness-results/rollout-1 --slowest 50 -o json
+  loadgen report podwitness-results/rollout-1 --fail-if 'failed>0'";
+
 /// `report`.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {

@@ -80,12 +80,15 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
         Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "the gateway did not read it sooner".to_owned()),
         Stretch::QueuedAtPod | Stretch::Pod => {
             let throttled = throttled(ctx, request);
-            let seen_us = stopped_us(ctx, request, stretch);
-            let proven_us = throttled.and_then(|throttled| throttled.within_us(ns / 1_000)).unwrap_or(0).max(seen_us);
+            let coarse_us = throttled.and_then(|throttled| throttled.within_us(ns / 1_000)).unwrap_or(0);
+            let (least_us, most_us) = stopped_us(ctx, request, stretch);
+            let (least_us, most_us) = (least_us.max(coarse_us), most_us.max(coarse_us));
             // Less than half of it explains something, but not why it was slow.
-            if proven_us * 2_000 >= ns {
-                let why = format!("{name}'s CPU limit stopped it for {:.1} ms of that time", proven_us as f64 / 1e3);
-                return (SlowCause::CpuThrottled, why);
+            if u64::midpoint(least_us, most_us) * 2_000 >= ns {
+                let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
+                let (least, most) = (ms(least_us), ms(most_us));
+                let long = if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") };
+                return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long} of that time"));
             }
             let beside = throttled.filter(|throttled| throttled.us > 0).map_or(String::new(), |throttled| {
                 let (us, s) = (throttled.us, throttled.window_us as f64 / 1e6);
@@ -109,16 +112,19 @@ fn syn_repeated(ctx: &Context<'_, '_>, request: u32, ns: u64) -> bool {
         && created_ns.zip(opened_ns).is_some_and(|(created, opened)| opened.saturating_sub(created) >= SYN_TIMEOUT_NS)
 }
 
-/// For how long the serving pod's limit stopped it in that part of the way, by what the agent of its node read.
-fn stopped_us(ctx: &Context<'_, '_>, request: u32, stretch: Stretch) -> u64 {
-    let Some(attempt) = ctx.join.decisive(request) else { return 0 };
-    let (Some(pod), Some(exchange)) = (attempt.pod, ctx.pod_exchange(attempt)) else { return 0 };
+/// For how long the serving pod's limit stopped it in that part of the way, at least and at most, by what the agent of its node read.
+fn stopped_us(ctx: &Context<'_, '_>, request: u32, stretch: Stretch) -> (u64, u64) {
+    let Some(attempt) = ctx.join.decisive(request) else { return (0, 0) };
+    let (Some(pod), Some(exchange)) = (attempt.pod, ctx.pod_exchange(attempt)) else { return (0, 0) };
     let read_ns = exchange.request_read_ns().unwrap_or(exchange.request_start_ns());
     let (from_ns, to_ns) = match stretch {
         Stretch::QueuedAtPod => (exchange.request_start_ns(), read_ns),
         _ => (read_ns, exchange.last_seen_ns()),
     };
-    ctx.cluster.pod(pod).stops.iter().map(|stop| stop.within_us(from_ns, to_ns)).sum()
+    let part_us = to_ns.saturating_sub(from_ns) / 1_000;
+    let stops = ctx.cluster.pod(pod).stops.iter().map(|stops| stops.within_us(from_ns, to_ns));
+    let (least_us, most_us) = stops.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    (least_us.min(part_us), most_us.min(part_us))
 }
 
 /// How long a pod was throttled between the two readings around a request.

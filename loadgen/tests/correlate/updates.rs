@@ -236,3 +236,20 @@ fn a_run_that_rolled_one_part_does_not_answer_for_two() {
     let report = correlate(&world.finish());
     assert_eq!(report.verdicts[0].claim, None);
 }
+
+#[test]
+fn the_last_new_connection_can_be_the_one_that_was_refused() {
+    let mut world = World::new("rollout");
+    world.terminate(100.0, "a", 1_000.0);
+    world.success(50.0, "a");
+    let mut flow = world.flow(150.0, "a").answered(502, 2);
+    flow.last().failed(Dialled::Refused, 1);
+    world.add(flow);
+    let report = correlate(&world.finish());
+    let claim = |question: &str| {
+        let verdict = report.verdicts.iter().find(|verdict| verdict.question == question).unwrap();
+        verdict.claim.clone().unwrap()
+    };
+    assert!(!claim("Q10.2").contains("none of them was refused"), "{}", claim("Q10.2"));
+    assert!(claim("Q10.3").contains("were made 51 ms after"), "{}", claim("Q10.3"));
+}

@@ -35,10 +35,13 @@ pub fn pods(findings: &Findings<'_>) -> String {
     words.join(", ")
 }
 
-/// First and last failure after the deletion of their own pod.
-pub fn window_ms(failures: &[&Failure]) -> Option<(f64, f64)> {
+/// A sentence on when the attempts of failures were made; nothing when that is not known of any.
+pub fn made_after(failures: &[&Failure], deleted: &str) -> String {
     let after = || failures.iter().filter_map(|failure| failure.after_deletion_ms);
-    Some((after().reduce(f64::min)?, after().reduce(f64::max)?))
+    let (Some(first), Some(last)) = (after().reduce(f64::min), after().reduce(f64::max)) else { return String::new() };
+    let (first, last) = (format!("{first:.0}"), format!("{last:.0}"));
+    let when = if first == last { first } else { format!("{first} to {last}") };
+    format!(" Their attempts were made {when} ms after the deletion of {deleted}.")
 }
 
 /// The ledger as figures.

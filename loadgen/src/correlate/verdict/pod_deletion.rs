@@ -1,6 +1,6 @@
 //! Q8.1: when a pod was deleted during continuous requests, did any fail, and why (not)?
 
-use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
+use super::losses::{causes, failed_of_sent, ledger_figures, made_after, pods};
 use super::rollout::{hook_advice, hook_in_this_run, propagation_figures};
 use super::sparse::seen_by_the_labs_loop;
 use super::{Findings, Propagation, hook, role};
@@ -36,9 +36,7 @@ pub fn q8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     verdict.claim = Some(if findings.ledger.failed == 0 {
         format!("No: {pods_deleted} deleted, and {losses}. {}{sparse}", why_nothing_failed(ctx, propagation))
     } else {
-        let when = window_ms(findings.failures).map_or(String::new(), |(first, last)| {
-            format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of the pod.")
-        });
+        let when = made_after(findings.failures, "the pod");
         verdict.advice = hook_advice(ctx, findings, propagation);
         let failed_hooks = findings.deletions.iter().filter(|deletion| deletion.hook_failed.is_some()).count();
         let hook = hook_in_this_run(ctx, findings, failed_hooks);

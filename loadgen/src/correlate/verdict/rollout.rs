@@ -1,6 +1,6 @@
 //! Q10.1 to Q10.3: what a rolling update promises, what the hook is for, and what was lost.
 
-use super::losses::{causes, failed_of_sent, ledger_figures, pods, window_ms};
+use super::losses::{causes, failed_of_sent, ledger_figures, made_after, pods};
 use super::propagation::after_ms;
 use super::sparse::seen_by_the_labs_loop;
 use super::{Findings, Propagation, hook, measured, role};
@@ -109,7 +109,7 @@ pub fn q10_2(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         return verdict;
     };
     let measured_gap = match propagation.listener_gone_ms.or(propagation.address_gone_ms) {
-        Some(gone_ms) if gone_ms < last_ms => format!(
+        Some(gone_ms) if gone_ms <= last_ms => format!(
             "Measured: new connections were sent to a deleted pod for up to {last_ms:.0} ms, but from {gone_ms:.0} ms on they were refused or not answered; {} lost.",
             plural(findings.ledger.failed, "request was", "requests were")
         ),
@@ -230,9 +230,7 @@ pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         .filter(|(status, _)| *status != "200")
         .map(|(status, n)| status_words(status, *n))
         .collect();
-    let when = window_ms(findings.failures).map_or(String::new(), |(first, last)| {
-        format!(" Their attempts were made {first:.0} to {last:.0} ms after the deletion of their pod.")
-    });
+    let when = made_after(findings.failures, "their pod");
     verdict.claim = Some(format!(
         "Yes: {losses} ({}). Causes: {}. Pods: {}.{when}{sparse}",
         statuses.join(", "),

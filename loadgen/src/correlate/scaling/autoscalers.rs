@@ -34,8 +34,10 @@ pub fn watched<'a>(timeline: &[&'a TimelineEntry], inputs: &Inputs<'_>) -> Vec<W
         }
     }
     let changes: Vec<_> = states.values().map(|states| status_changes(states)).collect();
-    // One controller serves them all: what one shows of its period holds for the others.
-    let period_ns = changes.iter().filter_map(|changes| shortest_interval_ns(changes)).min();
+    // One controller serves them all: what one shows of its period holds for the others. Its first sync follows its creation and not
+    // the period, so that the interval behind it counts only where there is no other.
+    let shortest = |from: usize| changes.iter().filter_map(|it| shortest_interval_ns(it.get(from..)?)).min();
+    let period_ns = shortest(1).or_else(|| shortest(0));
     changes
         .iter()
         .filter_map(|changes| {
@@ -43,7 +45,7 @@ pub fn watched<'a>(timeline: &[&'a TimelineEntry], inputs: &Inputs<'_>) -> Vec<W
             Some(Watched {
                 last,
                 syncs: syncs(changes, inputs, period_ns.unwrap_or(DEFAULT_SYNC_NS)),
-                interval_ns: shortest_interval_ns(changes),
+                interval_ns: shortest_interval_ns(changes.get(1..).unwrap_or_default()),
             })
         })
         .collect()

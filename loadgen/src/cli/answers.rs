@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::AnswersArgs;
+use clap::Args;
+
 use super::compare::runs_in;
 use super::exit::Failure;
 use super::output;
@@ -16,6 +17,20 @@ use crate::verify::{FILE, Verified};
 pub const HELP: &str = "Examples:
   loadgen answers rollout-1 pod-delete-1
   loadgen answers --all podwitness-results/* --out answers";
+
+/// `answers`.
+#[derive(Clone, Debug, Args)]
+pub struct AnswersArgs {
+    /// Directories of runs, of repeats, and of `loadgen verify`.
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Also the questions of Steps 2 to 7, from `loadgen verify` and from runs.
+    #[arg(long)]
+    pub all: bool,
+    /// Where to write q8.json, q9.json, q10.json, report.html and answers.md.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+}
 
 /// `loadgen answers DIR...`.
 pub fn answers(args: &AnswersArgs) -> Result<u8, Failure> {

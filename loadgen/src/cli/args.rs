@@ -72,7 +72,7 @@ pub enum Command {
     Report(super::finish::ReportArgs),
     /// Answer the lab's questions from any number of runs: q8.json, q9.json, q10.json, report.html and answers.md.
     #[command(after_help = super::answers::HELP)]
-    Answers(AnswersArgs),
+    Answers(super::answers::AnswersArgs),
     /// Run a series of experiments that a file describes, all of it checked before anything is touched.
     #[command(after_help = super::plan::HELP)]
     Plan(super::plan::PlanArgs),
@@ -340,20 +340,6 @@ pub struct RolloutArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub result: ResultArgs,
-}
-
-/// `answers`.
-#[derive(Clone, Debug, Args)]
-pub struct AnswersArgs {
-    /// Directories of runs, of repeats, and of `loadgen verify`.
-    #[arg(required = true, value_name = "DIR")]
-    pub dirs: Vec<PathBuf>,
-    /// Also the questions of Steps 2 to 7, from `loadgen verify` and from runs.
-    #[arg(long)]
-    pub all: bool,
-    /// Where to write q8.json, q9.json, q10.json, report.html and answers.md.
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub out: PathBuf,
 }
 
 /// `doctor`.

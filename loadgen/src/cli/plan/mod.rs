@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser};
 
 use self::file::{Planned, Series};
-use super::args::{AnswersArgs, Cli};
+use super::args::Cli;
 use super::compare::runs_in;
 use super::exit::{Failure, INTERRUPTED, THRESHOLD, TOOL, USAGE};
 use super::{answers, signals};
@@ -135,7 +135,7 @@ fn answer(out: &Path, codes: &[(&Planned, u8)]) -> Result<u8, Failure> {
         return Ok(0);
     }
     eprintln!();
-    answers::answers(&AnswersArgs { dirs, out: out.to_owned(), all: false })
+    answers::answers(&answers::AnswersArgs { dirs, out: out.to_owned(), all: false })
 }
 
 /// Other codes are verdicts about what was measured.

@@ -56,16 +56,18 @@ pub fn spawn(
 
 fn run(wanted: &AtomicBool, clock_ns: fn() -> u64, report: &mut impl FnMut(Vec<Stopped>) -> bool) {
     let (mut limited, mut last, mut searched_ns) = (Vec::new(), Last::default(), None);
-    let mut pause = PERIOD;
+    // Where limits are does not change while a run is open; looking for it reads every tree.
+    let (mut pause, mut root) = (PERIOD, None);
     loop {
         thread::sleep(pause);
         if !wanted.load(Ordering::Relaxed) {
-            (limited, last, searched_ns, pause) = (Vec::new(), Last::default(), None, PERIOD);
+            (limited, last, searched_ns, pause, root) = (Vec::new(), Last::default(), None, PERIOD, None);
             continue;
         }
         let at_ns = clock_ns();
         if searched_ns.is_none_or(|then| at_ns.saturating_sub(then) >= SEARCH_PERIOD_NS) {
-            limited = cgroup_mount::cpu().map(|root| search(&root)).unwrap_or_default();
+            root = root.or_else(cgroup_mount::cpu);
+            limited = root.as_deref().map(search).unwrap_or_default();
             searched_ns = Some(at_ns);
         }
         let at_ns = clock_ns();

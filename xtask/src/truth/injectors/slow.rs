@@ -128,15 +128,16 @@ pub const SYN_TO_POD: Injector = Injector {
     about: "SYNs of the gateway are dropped at the pod for half a second, again and again",
     load: |bench| LOST_SYN.load(bench, "/truth/patient-connect"),
     prepare: one_serving_pod,
-    inject: |bench| {
-        let (pod, (gateway, _)) = (bench.only_pod("ml-inference")?, bench.gateway()?);
-        let network = PodProcess::find(&pod.uid, "inference")?.network()?;
-        let rule = format!("ip saddr {} tcp dport {POD_PORT} tcp flags & (syn | ack) == syn drop", gateway.ip);
-        LOST_SYN.run(bench, "nftables dropped every SYN of the gateway to the pod", || {
-            Rules::add(&network, "input", &[&rule])
-        })
-    },
+    inject: |bench| drop_at_pod(bench, &LOST_SYN, "nftables dropped every SYN of the gateway to the pod"),
 };
+
+/// SYNs of the gateway never reach the only pod, which is well and ready.
+fn drop_at_pod(bench: &Bench<'_>, pulses: &Pulses, why: &str) -> Result<Said> {
+    let (pod, (gateway, _)) = (bench.only_pod("ml-inference")?, bench.gateway()?);
+    let network = PodProcess::find(&pod.uid, "inference")?.network()?;
+    let rule = format!("ip saddr {} tcp dport {POD_PORT} tcp flags & (syn | ack) == syn drop", gateway.ip);
+    pulses.run(bench, why, || Rules::add(&network, "input", &[&rule]))
+}
 
 /// Between client and gateway.
 pub const SYN_TO_GATEWAY: Injector = Injector {
@@ -155,22 +156,18 @@ pub const SYN_TO_GATEWAY: Injector = Injector {
     },
 };
 
-const REFUSED_ONCE: Pulses = Pulses { cause: "retried", length_ms: 300, margin_ms: 10, period_ms: 2_000 };
+const DROPPED_ONCE: Pulses = Pulses { cause: "retried", length_ms: 300, margin_ms: 10, period_ms: 2_000 };
 
 /// The gateway gives up the first attempt after 0.4 s, and the second gets through.
 pub const RETRIED: Injector = Injector {
     name: "retried",
     causes: &["retried"],
     about: "SYNs are dropped at the pod for 0.3 s, again and again; the gateway tries again after 0.4 s",
-    load: |bench| REFUSED_ONCE.load(bench, "/truth/retry"),
+    load: |bench| DROPPED_ONCE.load(bench, "/truth/retry"),
     prepare: one_serving_pod,
     inject: |bench| {
-        let (pod, (gateway, _)) = (bench.only_pod("ml-inference")?, bench.gateway()?);
-        let network = PodProcess::find(&pod.uid, "inference")?.network()?;
-        let rule = format!("ip saddr {} tcp dport {POD_PORT} tcp flags & (syn | ack) == syn drop", gateway.ip);
-        REFUSED_ONCE.run(bench, "nftables dropped the first attempt's SYN, and the gateway's patience is 0.4 s", || {
-            Rules::add(&network, "input", &[&rule])
-        })
+        let why = "nftables dropped the first attempt's SYN, and the gateway's patience is 0.4 s";
+        drop_at_pod(bench, &DROPPED_ONCE, why)
     },
 };
 

@@ -72,7 +72,8 @@ fn connect(within: Duration, source_port: u16, remote: &str) -> (io::Result<()>,
         stream.set_zero_linger()?;
         Ok(())
     });
-    (result, Query { original: Tuple { src: local, dst: remote }, opened_ns, conn: opened_ns, syn_retransmits: 0 })
+    let original = Tuple { src: local, dst: remote };
+    (result, Query { original, opened_ns, conn: opened_ns, syn_retransmits: 0, last_syn_ns: opened_ns })
 }
 
 /// The reader in the node's namespace, and a table that is fed by it.

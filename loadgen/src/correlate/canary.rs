@@ -7,10 +7,9 @@ use observer::record::NatSource;
 use super::cluster::{PodAt, Role};
 use super::context::Context;
 use super::distribution::Distribution;
-use super::proportion::{binomial, fisher, interval, ratio};
 use crate::raw::Subject;
 use crate::report::schema::{CanaryDecision, CanaryReport, ShareReport, VersionReport};
-use crate::stats::mann_whitney;
+use crate::stats::{WITHIN_RUN, binomial_p, clopper_pearson, fisher_p, mann_whitney, ratio};
 
 /// What one version got.
 #[derive(Default)]
@@ -39,14 +38,14 @@ pub fn canary(ctx: &Context<'_, '_>) -> Option<CanaryReport> {
     let expected = weight.or_else(|| ratio(new.pods, new.pods + stable.pods).filter(|_| !changed));
     let share = |of: fn(&Tally) -> u64, independent: bool| {
         let (hits, total) = (of(new), of(new) + of(stable));
-        let interval = interval(hits, total).filter(|_| independent);
+        let interval = clopper_pearson(hits, total, WITHIN_RUN).filter(|_| independent);
         (total > 0).then(|| ShareReport {
             canary_count: hits,
             total_count: total,
             ratio: ratio(hits, total),
-            low_ratio: interval.map(|(low, _)| low),
-            high_ratio: interval.map(|(_, high)| high),
-            p_value: expected.filter(|_| independent).and_then(|expected| binomial(hits, total, expected)),
+            low_ratio: interval.map(|interval| interval.low),
+            high_ratio: interval.map(|interval| interval.high),
+            p_value: expected.filter(|_| independent).and_then(|expected| binomial_p(hits, total, expected)),
         })
     };
     // Where replicas decide, each connection is a draw; where the gateway is told a share, each request is.
@@ -64,7 +63,7 @@ pub fn canary(ctx: &Context<'_, '_>) -> Option<CanaryReport> {
         expected_share_ratio: expected,
         by_connection: if ctx.observed() { share(|tally| tally.connections, by_connection) } else { None },
         by_request: share(|tally| tally.requests, by_request),
-        failed_p_value: fisher(new.failed, new.requests, stable.failed, stable.requests),
+        failed_p_value: fisher_p((new.failed, new.requests), (stable.failed, stable.requests)),
         latency_p_value: slower.map(|test| test.p),
         canary_slower_ratio: slower.map(|test| test.second_larger_ratio),
         stable: version(ctx, &config.upstream_deployment, stable),
@@ -143,7 +142,7 @@ fn count_requests(ctx: &Context<'_, '_>, side: &HashMap<PodAt, usize>, tallies: 
 }
 
 fn version(ctx: &Context<'_, '_>, deployment: &str, tally: &Tally) -> VersionReport {
-    let interval = interval(tally.failed, tally.requests);
+    let interval = clopper_pearson(tally.failed, tally.requests, WITHIN_RUN);
     let latency = |values: &[u64]| {
         let mut distribution = Distribution::new();
         for us in values {
@@ -159,8 +158,8 @@ fn version(ctx: &Context<'_, '_>, deployment: &str, tally: &Tally) -> VersionRep
         requests_count: tally.requests,
         failed_count: tally.failed,
         failed_ratio: ratio(tally.failed, tally.requests),
-        failed_low_ratio: interval.map(|(low, _)| low),
-        failed_high_ratio: interval.map(|(_, high)| high),
+        failed_low_ratio: interval.map(|interval| interval.low),
+        failed_high_ratio: interval.map(|interval| interval.high),
         latency_us: latency(&tally.latency_us),
         service_time_us: latency(&tally.service_us),
     }

@@ -25,5 +25,9 @@ pub const CLOCK_SLACK_NS: u64 = 50_000;
 /// A SYN is repeated after one second; nothing faster is a repetition.
 pub const SYN_TIMEOUT_NS: u64 = 900_000_000;
 
+/// The last packet of a handshake is under way no longer than this: a pod's socket is not made later than this after the other
+/// end has closed.
+pub const HANDSHAKE_NS: u64 = 500_000_000;
+
 /// Slowest successes that are explained where nobody asks for more.
 pub const SLOWEST: usize = 10;

@@ -72,7 +72,12 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
         }
         Stretch::ConnectToPod => match conn.map_or(0, Conn::syn_retransmits) {
             0 => (SlowCause::Unknown, format!("the connection to {name} took long, without a repeated SYN")),
-            n => (SlowCause::SynRetransmit, format!("the SYN to {name} had to be sent {} times", n + 1)),
+            n => {
+                let stale = conn.and_then(Conn::expired).map_or(String::new(), |expired| {
+                    format!("; the first went to {} along an older conntrack entry", expired.chosen)
+                });
+                (SlowCause::SynRetransmit, format!("the SYN to {name} had to be sent {} times{stale}", n + 1))
+            }
         },
         Stretch::ConnectToGateway if syn_repeated(ctx, request, ns) => {
             (SlowCause::SynRetransmit, "the client's SYN to the gateway had to be sent again".to_owned())

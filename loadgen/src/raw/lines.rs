@@ -1,125 +1,183 @@
 //! Line by line through a raw file, plain or packed, whatever state it is in.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader};
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::pack::{BLOCK, ENDING, Member, Unpacker};
 use super::read::ReadError;
 
-/// Calls `take` for each line. What cannot be read, and lines that `take` refuses, are counted and told in `warnings`.
-pub(super) fn for_each_line(
+/// Reads a file's lines block by block, on all processors: `read` puts a line of a block into its part, which begins as `new`, and `take` gets
+/// the parts in the file's order. What cannot be read, and lines that `read` refuses, are counted and told in `warnings`.
+pub(super) fn for_each_line<P: Send>(
     file: &Path,
     warnings: &mut Vec<String>,
-    take: impl FnMut(&[u8]) -> Result<(), serde_json::Error>,
+    new: impl Fn() -> P + Sync,
+    read: impl Fn(&mut P, &[u8]) -> Result<(), serde_json::Error> + Sync,
+    mut take: impl FnMut(P),
 ) -> Result<(), ReadError> {
     let failed = |source| ReadError::Io { file: file.to_owned(), source };
     let open = File::open(file).map_err(failed)?;
-    let mut lines = Lines { take, number: 0, refused: None, cut: false };
-    let damage = if file.to_string_lossy().ends_with(ENDING) {
-        packed(open, &mut lines).map_err(failed)?
+    let source = if file.to_string_lossy().ends_with(ENDING) {
+        Source::Packed(Unpacker::new(open))
     } else {
-        plain(open, &mut lines).map_err(failed)?;
-        Damage::default()
+        Source::Plain(BufReader::with_capacity(256 * 1024, open))
     };
-    lines.tell(file, &damage, warnings);
-    Ok(())
-}
-
-#[derive(Default)]
-struct Damage {
-    places: u64,
-    bytes: u64,
-}
-
-fn plain(file: File, lines: &mut Lines<impl FnMut(&[u8]) -> Result<(), serde_json::Error>>) -> std::io::Result<()> {
-    let mut reader = BufReader::with_capacity(256 * 1024, file);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        lines.line(&line);
-        line.clear();
-    }
-    Ok(())
-}
-
-fn packed(
-    file: File,
-    lines: &mut Lines<impl FnMut(&[u8]) -> Result<(), serde_json::Error>>,
-) -> std::io::Result<Damage> {
-    let (mut damage, mut in_damage) = (Damage::default(), false);
-    let (sender, members) = mpsc::sync_channel(WAITING);
-    let unpacked = thread::scope(|scope| {
-        let unpacking = scope.spawn(move || unpack(file, &sender));
-        for (member, block) in members {
-            if let Member::Damaged { bytes } = member {
-                damage.places += u64::from(!in_damage);
-                damage.bytes += bytes;
-            }
-            in_damage = matches!(member, Member::Damaged { .. });
-            lines.cut |= member == Member::Cut;
-            for line in block.split_inclusive(|&byte| byte == b'\n') {
-                lines.line(line);
+    let mut seen = Seen::default();
+    let all_read = thread::scope(|scope| {
+        let (blocks_in, blocks) = mpsc::sync_channel(WAITING);
+        let (parts_in, parts) = mpsc::sync_channel(WAITING);
+        let blocks = Arc::new(Mutex::new(blocks));
+        let unpacking = scope.spawn(move || unpack(source, &blocks_in));
+        for _ in 0..thread::available_parallelism().map_or(1, Into::into) {
+            let (blocks, parts_in) = (Arc::clone(&blocks), parts_in.clone());
+            let (new, read) = (&new, &read);
+            scope.spawn(move || {
+                while let Some((at, member, block)) = next(&blocks) {
+                    if parts_in.send((at, Part::of(member, &block, new(), read))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        // What is left of these is the readers': without them the unpacking and this end as well.
+        drop((blocks, parts_in));
+        let mut early = BTreeMap::new();
+        for (at, part) in parts {
+            early.insert(at, part);
+            while let Some(part) = early.remove(&seen.parts) {
+                take(seen.add(part));
             }
         }
         unpacking.join()
     });
-    unpacked.unwrap_or_else(|panic| resume_unwind(panic))?;
-    Ok(damage)
+    all_read.unwrap_or_else(|panic| resume_unwind(panic)).map_err(failed)?;
+    seen.tell(file, warnings);
+    Ok(())
 }
 
-/// Members that are unpacked ahead of the one being read.
+/// Blocks, and parts, that wait for the next step.
 const WAITING: usize = 4;
 
-/// Unpacking and reading take turns on one file; on two threads neither waits for the other.
-fn unpack(file: File, members: &SyncSender<(Member, Vec<u8>)>) -> std::io::Result<()> {
-    let mut unpacker = Unpacker::new(file);
-    loop {
-        let mut block = Vec::with_capacity(BLOCK + BLOCK / 8);
-        let Some(member) = unpacker.next(&mut block)? else { return Ok(()) };
-        if members.send((member, block)).is_err() {
-            return Ok(());
+type Block = (u64, Member, Vec<u8>);
+
+enum Source {
+    Plain(BufReader<File>),
+    Packed(Unpacker<File>),
+}
+
+impl Source {
+    /// The next block of whole lines.
+    fn next(&mut self, block: &mut Vec<u8>) -> std::io::Result<Option<Member>> {
+        match self {
+            Self::Packed(unpacker) => unpacker.next(block),
+            Self::Plain(reader) => {
+                while block.len() < BLOCK && reader.read_until(b'\n', block)? > 0 {}
+                Ok((!block.is_empty()).then_some(Member::Whole))
+            }
         }
     }
 }
 
-struct Lines<F> {
-    take: F,
-    number: u64,
+fn unpack(mut source: Source, blocks: &SyncSender<Block>) -> std::io::Result<()> {
+    for at in 0.. {
+        let mut block = Vec::with_capacity(BLOCK + BLOCK / 8);
+        let Some(member) = source.next(&mut block)? else { break };
+        if blocks.send((at, member, block)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn next(blocks: &Mutex<Receiver<Block>>) -> Option<Block> {
+    blocks.lock().ok()?.recv().ok()
+}
+
+/// A block that was read.
+struct Part<P> {
+    read: P,
+    member: Member,
+    lines: u64,
     /// How many, the first one's number, and why.
     refused: Option<(u64, u64, String)>,
     cut: bool,
 }
 
-impl<F: FnMut(&[u8]) -> Result<(), serde_json::Error>> Lines<F> {
-    fn line(&mut self, line: &[u8]) {
-        self.number += 1;
-        if line.trim_ascii().is_empty() {
-            return;
+impl<P> Part<P> {
+    fn of(
+        member: Member,
+        block: &[u8],
+        begun: P,
+        read: impl Fn(&mut P, &[u8]) -> Result<(), serde_json::Error>,
+    ) -> Self {
+        let mut part = Self { read: begun, member, lines: 0, refused: None, cut: member == Member::Cut };
+        for line in block.split_inclusive(|&byte| byte == b'\n') {
+            part.lines += 1;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let Err(error) = read(&mut part.read, line) else { continue };
+            if !line.ends_with(b"\n") && error.is_eof() {
+                part.cut = true;
+                part.lines -= 1;
+            } else {
+                part.refused.get_or_insert((0, part.lines, error.to_string())).0 += 1;
+            }
         }
-        let Err(error) = (self.take)(line) else { return };
-        if !line.ends_with(b"\n") && error.is_eof() {
-            self.cut = true;
-            self.number -= 1;
-            return;
+        part
+    }
+}
+
+/// What was seen of a file so far.
+#[derive(Default)]
+struct Seen {
+    parts: u64,
+    lines: u64,
+    refused: Option<(u64, u64, String)>,
+    cut: bool,
+    in_damage: bool,
+    damaged_places: u64,
+    damaged_bytes: u64,
+}
+
+impl Seen {
+    fn add<P>(&mut self, part: Part<P>) -> P {
+        if let Member::Damaged { bytes } = part.member {
+            self.damaged_places += u64::from(!self.in_damage);
+            self.damaged_bytes += bytes;
         }
-        self.refused.get_or_insert((0, self.number, error.to_string())).0 += 1;
+        self.in_damage = matches!(part.member, Member::Damaged { .. });
+        if let Some((count, first, why)) = part.refused {
+            self.refused.get_or_insert((0, self.lines + first, why)).0 += count;
+        }
+        self.parts += 1;
+        self.lines += part.lines;
+        self.cut |= part.cut;
+        part.read
     }
 
-    fn tell(&self, file: &Path, damage: &Damage, warnings: &mut Vec<String>) {
+    fn tell(&self, file: &Path, warnings: &mut Vec<String>) {
         let file = file.display();
         if let Some((count, first, why)) = &self.refused {
             warnings.push(format!("{file}: {count} lines are not understood, the first is line {first}: {why}"));
         }
-        if damage.places > 0 {
-            let Damage { places, bytes } = damage;
-            let places = if *places == 1 { "one place".to_owned() } else { format!("{places} places") };
+        if self.damaged_places > 0 {
+            let places = if self.damaged_places == 1 {
+                "one place".to_owned()
+            } else {
+                format!("{} places", self.damaged_places)
+            };
+            let bytes = self.damaged_bytes;
             warnings.push(format!("{file} is damaged in {places}: the lines in {bytes} of its bytes are left out"));
         }
         if self.cut {
-            warnings.push(format!("{file} is cut after line {}: what followed is missing", self.number));
+            warnings.push(format!("{file} is cut after line {}: what followed is missing", self.lines));
         }
     }
 }
@@ -137,8 +195,8 @@ mod tests {
 
     fn read(file: &Path) -> (usize, Vec<String>) {
         let (mut count, mut warnings) = (0, Vec::new());
-        let take = |line: &[u8]| serde_json::from_slice::<TimelineEntry>(line).map(|_| count += 1);
-        for_each_line(file, &mut warnings, take).unwrap();
+        let read = |count: &mut usize, line: &[u8]| serde_json::from_slice::<TimelineEntry>(line).map(|_| *count += 1);
+        for_each_line(file, &mut warnings, || 0, read, |part| count += part).unwrap();
         (count, warnings)
     }
 

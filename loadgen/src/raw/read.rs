@@ -88,8 +88,10 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
         warnings.push("the load generator was killed: requests under way at that moment are not counted".to_owned());
     }
     let mut timeline: Vec<TimelineEntry> = Vec::new();
-    let take = |line: &[u8]| serde_json::from_slice(line).map(|entry| timeline.push(entry));
-    for_each_value(&raw, "timeline.ndjson", &mut warnings, take)?;
+    if let Some(file) = file_of(&raw, "timeline.ndjson", &mut warnings) {
+        let read = |part: &mut Vec<_>, line: &[u8]| serde_json::from_slice(line).map(|entry| part.push(entry));
+        for_each_line(&file, &mut warnings, Vec::new, read, |part| timeline.extend(part))?;
+    }
     timeline.sort_by_key(|entry| entry.at_ns);
     let (mut records, mut observers) = (Records::new(&run.id), Vec::new());
     for name in names(&raw)? {
@@ -162,44 +164,54 @@ fn either(raw: &Path, name: &str) -> Option<PathBuf> {
     [packed, plain].into_iter().find(|file| file.is_file())
 }
 
-fn for_each_value(
-    raw: &Path,
-    name: &str,
-    warnings: &mut Vec<String>,
-    take: impl FnMut(&[u8]) -> Result<(), serde_json::Error>,
-) -> Result<(), ReadError> {
-    match either(raw, name) {
-        Some(file) => for_each_line(&file, warnings, take)?,
-        None => warnings.push(format!("{} is missing", raw.join(name).display())),
+/// The same of a file that every run has.
+fn file_of(raw: &Path, name: &str, warnings: &mut Vec<String>) -> Option<PathBuf> {
+    let file = either(raw, name);
+    if file.is_none() {
+        warnings.push(format!("{} is missing", raw.join(name).display()));
     }
-    Ok(())
+    file
 }
 
 fn read_client(raw: &Path, run_id: &str, warnings: &mut Vec<String>) -> Result<Requests, ReadError> {
     let mut client = Requests::new(run_id);
-    for_each_value(raw, "client.ndjson", warnings, |line| {
-        let request: ClientRequest<Text<'_>> = serde_json::from_slice(line)?;
-        client.push(&request);
-        Ok(())
-    })?;
+    if let Some(file) = file_of(raw, "client.ndjson", warnings) {
+        let empty = client.part();
+        let read = |part: &mut Requests, line: &[u8]| {
+            let request: ClientRequest<Text<'_>> = serde_json::from_slice(line)?;
+            part.push(&request);
+            Ok(())
+        };
+        for_each_line(&file, warnings, || empty.clone(), read, |part| client.append(part))?;
+    }
     client.sort();
     Ok(client)
 }
 
 /// Records of one node. Their last line is the agent's own count: a file without it, or with another count, is cut.
 fn read_records(file: &Path, node: u16, records: &mut Records, warnings: &mut Vec<String>) -> Result<(), ReadError> {
-    let before = records.len();
+    let (before, empty) = (records.len(), records.part());
     let mut end = None;
-    for_each_line(file, warnings, |line| match read_record(line, node, records) {
+    let read = |(part, end): &mut (Records, Option<RecordsEnd>), line: &[u8]| match read_record(line, node, part) {
         Ok(()) => Ok(()),
         Err(e) => match serde_json::from_slice::<RecordsEnd>(line) {
             Ok(last) if last.record == "end" => {
-                end = Some(last);
+                *end = Some(last);
                 Ok(())
             }
             _ => Err(e),
         },
-    })?;
+    };
+    for_each_line(
+        file,
+        warnings,
+        || (empty.clone(), None),
+        read,
+        |(part, last)| {
+            records.append(part);
+            end = last.or(end.take());
+        },
+    )?;
     match end {
         None => {
             warnings.push(format!("{} is not whole: its last line, the agent's own count, is missing", file.display()));

@@ -1,7 +1,7 @@
-//! Quantiles of two runs, compared without taking neighbouring requests as independent.
+//! Quantiles and means, compared without taking neighbouring requests as independent.
 //!
 //! A slow second slows many requests at once. So what is drawn again and again is not single requests but whole blocks
-//! of time (Künsch 1989, with blocks that do not overlap): the spread of the quantile over such draws is that of runs of
+//! of time (Künsch 1989, with blocks that do not overlap): the spread of a figure over such draws is that of runs of
 //! this kind, as long as what one request does to the next is over within a block.
 
 use rand::{Rng as _, SeedableRng as _};
@@ -9,12 +9,18 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Interval;
 
-/// Draws. The 99 % interval then ends at the ten outermost of them on either side.
-const DRAWS: usize = 1_999;
-/// Below this many blocks their spread says little.
-const LEAST_BLOCKS: usize = 20;
-/// A quantile needs about this many values beyond it.
-const LEAST_BEYOND: f64 = 10.0;
+/// How often blocks are drawn, and what is too little to draw from.
+#[derive(Clone, Copy, Debug)]
+pub struct Resampling {
+    /// Draws. A 99 % interval of 1,999 ends at the ten outermost of them on either side, a 95 % one of 999 at the 25 outermost.
+    pub draws: usize,
+    /// Below this many blocks their spread says little.
+    pub least_blocks: usize,
+    /// A quantile needs about this many values beyond it.
+    pub least_beyond: f64,
+    /// The same values give the same answer.
+    pub seed: u64,
+}
 
 /// Values with the block of time each is from.
 #[derive(Clone, Debug, Default)]
@@ -74,55 +80,90 @@ impl Blocked {
         self.values.get(place.min(self.values.len()).checked_sub(1)?).map(|(value, _)| *value)
     }
 
-    fn enough_for(&self, q: f64) -> bool {
-        self.blocks >= LEAST_BLOCKS && self.values.len() as f64 * q.min(1.0 - q) >= LEAST_BEYOND
+    fn enough_for(&self, q: f64, how: &Resampling) -> bool {
+        self.blocks >= how.least_blocks && self.values.len() as f64 * q.min(1.0 - q) >= how.least_beyond
     }
 
-    /// The quantiles, which must ascend, of as many blocks drawn with replacement as there are.
-    fn drawn(&self, rng: &mut ChaCha8Rng, weights: &mut Vec<u64>, quantiles: &[f64]) -> Vec<f64> {
-        weights.clear();
-        weights.resize(self.blocks, 0);
+    /// How often each block is drawn when as many are drawn, with replacement, as there are.
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<u64> {
+        let mut times = vec![0; self.blocks];
         for _ in 0..self.blocks {
-            weights[rng.random_range(0..self.blocks)] += 1;
+            times[rng.random_range(0..self.blocks)] += 1;
         }
-        let total: u64 = self.values.iter().map(|(_, block)| weights[*block as usize]).sum();
+        times
+    }
+
+    /// The quantiles, which must ascend, of a draw.
+    fn drawn_quantiles(&self, times: &[u64], quantiles: &[f64]) -> Vec<f64> {
+        let total: u64 = self.values.iter().map(|(_, block)| times[*block as usize]).sum();
         let mut wanted = quantiles.iter().map(|q| (q * total as f64).ceil().max(1.0) as u64).peekable();
         let (mut found, mut sum) = (Vec::with_capacity(quantiles.len()), 0);
         for (value, block) in &self.values {
-            sum += weights[*block as usize];
+            sum += times[*block as usize];
             while wanted.next_if(|place| sum >= *place).is_some() {
                 found.push(*value as f64);
             }
         }
         found
     }
+
+    /// The mean of a draw.
+    fn drawn_mean(&self, times: &[u64]) -> f64 {
+        let (sum, count) = self.values.iter().fold((0.0, 0.0), |(sum, count), (value, block)| {
+            let times = times[*block as usize] as f64;
+            (sum + *value as f64 * times, count + times)
+        });
+        sum / count
+    }
 }
 
 /// Each quantile (ascending) on both sides, with the interval of its difference. `None`: a side has no values.
-pub fn quantile_changes(a: &Blocked, b: &Blocked, quantiles: &[f64], confidence: f64) -> Option<Vec<QuantileChange>> {
-    changes(a, b, quantiles, confidence, DRAWS)
-}
-
-fn changes(a: &Blocked, b: &Blocked, quantiles: &[f64], confidence: f64, number: usize) -> Option<Vec<QuantileChange>> {
-    let mut draws: Vec<Vec<f64>> = vec![Vec::new(); quantiles.len()];
-    if quantiles.iter().any(|q| a.enough_for(*q) && b.enough_for(*q)) {
-        // A fixed seed: the same files give the same answer.
-        let mut rng = ChaCha8Rng::seed_from_u64(0x9e37_79b9_7f4a_7c15);
-        let mut weights = Vec::new();
-        for _ in 0..number {
-            let of_a = a.drawn(&mut rng, &mut weights, quantiles);
-            let of_b = b.drawn(&mut rng, &mut weights, quantiles);
-            for ((draws, a), b) in draws.iter_mut().zip(of_a).zip(of_b) {
-                draws.push(b - a);
-            }
-        }
+pub fn quantile_changes(
+    a: &Blocked,
+    b: &Blocked,
+    quantiles: &[f64],
+    confidence: f64,
+    how: &Resampling,
+) -> Option<Vec<QuantileChange>> {
+    let enough = |q: f64| a.enough_for(q, how) && b.enough_for(q, how);
+    let mut draws = vec![Vec::new(); quantiles.len()];
+    if quantiles.iter().any(|q| enough(*q)) {
+        draws = differences(a, b, how, |side, times| side.drawn_quantiles(times, quantiles));
     }
     let all = quantiles.iter().zip(draws).map(|(q, draws)| {
-        let enough = a.enough_for(*q) && b.enough_for(*q);
-        let difference = enough.then(|| middle(draws, confidence)).flatten();
+        let difference = enough(*q).then(|| middle(draws, confidence)).flatten();
         Some(QuantileChange { a: a.quantile(*q)?, b: b.quantile(*q)?, difference })
     });
     all.collect()
+}
+
+/// The interval of the second mean minus the first. `None`: too little data.
+pub fn mean_change(a: &Blocked, b: &Blocked, confidence: f64, how: &Resampling) -> Option<Interval> {
+    if a.blocks.min(b.blocks) < how.least_blocks.max(1) {
+        return None;
+    }
+    let draws = differences(a, b, how, |side, times| vec![side.drawn_mean(times)]);
+    middle(draws.into_iter().next()?, confidence)
+}
+
+/// For each figure its differences, second minus first, in all draws.
+fn differences(
+    a: &Blocked,
+    b: &Blocked,
+    how: &Resampling,
+    figures: impl Fn(&Blocked, &[u64]) -> Vec<f64>,
+) -> Vec<Vec<f64>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(how.seed);
+    let mut all: Vec<Vec<f64>> = Vec::new();
+    for _ in 0..how.draws {
+        let of_a = figures(a, &a.draw(&mut rng));
+        let of_b = figures(b, &b.draw(&mut rng));
+        all.resize(of_a.len(), Vec::new());
+        for ((differences, a), b) in all.iter_mut().zip(of_a).zip(of_b) {
+            differences.push(b - a);
+        }
+    }
+    all
 }
 
 /// The middle part of the draws.
@@ -138,13 +179,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const HOW: Resampling = Resampling { draws: 199, least_blocks: 20, least_beyond: 10.0, seed: 1 };
+
     #[test]
     fn quantiles_are_values_that_were_seen() {
         let all = Blocked::new((1..=100).map(|value| (value / 10, value)));
         assert_eq!((all.quantile(0.5), all.quantile(0.99), all.quantile(1.0)), (Some(50), Some(99), Some(100)));
         assert_eq!(Blocked::default().quantile(0.5), None);
-        let few = quantile_changes(&all, &all, &[0.5], 0.99).unwrap();
+        let few = quantile_changes(&all, &all, &[0.5], 0.99, &HOW).unwrap();
         assert_eq!(few[0].difference, None, "eleven blocks are too few");
+        assert_eq!(mean_change(&all, &all, 0.99, &HOW), None);
     }
 
     /// A run of 40 blocks: `level` says how much a whole block is slowed by chance.
@@ -163,12 +207,14 @@ mod tests {
     fn the_error_rate_holds() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         for level in [0.0, 2.0] {
-            let (mut alarms, rounds) = ([0_u32; 2], 40);
+            let (mut alarms, rounds) = ([0_u32; 3], 40);
             for _ in 0..rounds {
                 let (a, b) = (run(&mut rng, level, 0.0), run(&mut rng, level, 0.0));
-                let changes = changes(&a, &b, &[0.5, 0.99], 0.95, 199).unwrap();
-                for (alarms, change) in alarms.iter_mut().zip(changes) {
-                    *alarms += u32::from(!change.difference.unwrap().contains(0.0));
+                let quantiles = quantile_changes(&a, &b, &[0.5, 0.99], 0.95, &HOW).unwrap();
+                let mean = mean_change(&a, &b, 0.95, &HOW);
+                let intervals = quantiles.iter().map(|change| change.difference).chain([mean]);
+                for (alarms, interval) in alarms.iter_mut().zip(intervals) {
+                    *alarms += u32::from(!interval.unwrap().contains(0.0));
                 }
             }
             // 5 % of 40 is 2; 8 or more come by chance less than once in a thousand.
@@ -176,13 +222,36 @@ mod tests {
         }
     }
 
+    /// A known difference, with as few blocks as a short phase has.
+    #[test]
+    fn an_interval_holds_the_truth_as_often_as_it_says() {
+        let how = Resampling { least_blocks: 5, least_beyond: 0.0, ..HOW };
+        let (mut held, runs) = (0, 200);
+        for run in 0..runs {
+            let mut random = ChaCha8Rng::seed_from_u64(run);
+            let mut side = |mean: f64| {
+                let values: Vec<(u64, u64)> =
+                    (0..400).map(|n| (n / 20, (-mean * (1.0 - random.random::<f64>()).ln() * 1e6) as u64)).collect();
+                Blocked::new(values)
+            };
+            let (a, b) = (side(1.0), side(2.0));
+            let median = quantile_changes(&a, &b, &[0.5], 0.95, &how).unwrap()[0].difference.unwrap();
+            held += u32::from(median.contains(2.0_f64.ln() * 1e6));
+        }
+        // 95 % ± 3 standard errors of 200 runs, and a little for the bootstrap itself with 20 blocks.
+        assert!((178..=200).contains(&held), "{held} of {runs}");
+    }
+
     #[test]
     fn a_shift_is_found() {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let how = Resampling { draws: 1_999, ..HOW };
         let (a, b) = (run(&mut rng, 0.5, 0.0), run(&mut rng, 0.5, 0.5));
-        let changes = quantile_changes(&a, &b, &[0.5, 0.99], 0.99).unwrap();
+        let changes = quantile_changes(&a, &b, &[0.5, 0.99], 0.99, &how).unwrap();
         let median = changes[0].difference.unwrap();
         assert!(median.low > 0.0 && median.contains(500.0), "{median:?}");
-        assert_eq!(changes, quantile_changes(&a, &b, &[0.5, 0.99], 0.99).unwrap(), "the same again");
+        let mean = mean_change(&a, &b, 0.99, &how).unwrap();
+        assert!(mean.low > 0.0 && mean.contains(500.0), "{mean:?}");
+        assert_eq!(changes, quantile_changes(&a, &b, &[0.5, 0.99], 0.99, &how).unwrap(), "the same again");
     }
 }

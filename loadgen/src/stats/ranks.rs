@@ -1,6 +1,6 @@
 //! Which of two samples is larger, by ranks.
 
-use statrs::distribution::{ContinuousCDF as _, Normal};
+use super::two_sided_p;
 
 /// Mann and Whitney's test.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,8 +42,8 @@ pub fn mann_whitney(first: &[u64], second: &[u64]) -> Option<RankTest> {
     let all = n + m;
     let variance = n * m / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)));
     let off = ((larger - n * m / 2.0).abs() - 0.5).max(0.0);
-    let p = if variance > 0.0 { 2.0 * Normal::standard().sf(off / variance.sqrt()) } else { 1.0 };
-    Some(RankTest { p: p.min(1.0), second_larger_ratio: larger / (n * m) })
+    let p = if variance > 0.0 { two_sided_p(off / variance.sqrt()) } else { 1.0 };
+    Some(RankTest { p, second_larger_ratio: larger / (n * m) })
 }
 
 #[cfg(test)]

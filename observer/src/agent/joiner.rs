@@ -10,7 +10,7 @@ use crate::nat::conntrack::Learned;
 use crate::nat::{Entry, NatTable, Query, Tuple};
 use crate::pods::topology::Parts;
 use crate::pods::{PodIndex, Role, Topology};
-use crate::record::{Connection, Exchange, Hop, Nat, NatSource, PodRef, PodSource, Record, Translation};
+use crate::record::{Connection, Exchange, ExpiredEntry, Hop, Nat, NatSource, PodRef, PodSource, Record, Translation};
 
 use super::tally::Tally;
 
@@ -21,8 +21,8 @@ mod translate;
 use cgroup_wait::CgroupWait;
 use identify::Socket;
 
-/// A NAT event is read at most this long after the connection's opening, on a machine that is not hopelessly behind.
-pub const NAT_SETTLE_NS: u64 = 500_000_000;
+/// A NAT event is read at most this long after the SYN that made it, on a machine that is not hopelessly behind.
+pub const NAT_SETTLE_NS: u64 = crate::nat::LATE_NS;
 /// A record waits at most this long for what is missing; then it goes on without.
 pub const WAIT_MAX_NS: u64 = 2_000_000_000;
 /// How often a waiting record is looked at again.
@@ -144,8 +144,9 @@ impl Joiner {
         let (item, due_ns) = match output {
             Output::Connection(seen) => {
                 let due = if seen.side == Side::Client && self.nat_read_until_ns.is_some() {
-                    self.nat.opened(&query(&seen.record));
-                    seen.record.opened_ns + NAT_SETTLE_NS
+                    let query = query(&seen.record);
+                    self.nat.opened(&query);
+                    query.last_syn_ns + NAT_SETTLE_NS
                 } else {
                     now_ns
                 };
@@ -257,6 +258,11 @@ fn query(connection: &Connection) -> Query {
         opened_ns: connection.opened_ns,
         conn: connection.conn,
         syn_retransmits: connection.syn_retransmits,
+        // Its last SYN is not known, but it was not sent after the answer, nor after the end.
+        last_syn_ns: match connection.syn_retransmits {
+            0 => connection.opened_ns,
+            _ => connection.established_ns.or(connection.closed_ns).unwrap_or(connection.opened_ns),
+        },
     }
 }
 

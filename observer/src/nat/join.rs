@@ -4,6 +4,7 @@
 //! old entry lives makes no new one, no rule is consulted, and the packets go where the *earlier* connection had gone.
 
 use std::collections::HashMap;
+use std::iter::repeat_n;
 
 use super::tuple::{Entry, Tuple};
 use crate::record::NatSource;
@@ -15,6 +16,12 @@ use kept::{Kept, Opening};
 /// The kernel makes an entry within microseconds of `connect()`, but its event is stamped when we read it, and on a busy
 /// machine that may be late.
 pub const NEW_WITHIN_NS: u64 = 2_000_000_000;
+
+/// So late it usually is at most; who asks waits that long.
+pub const LATE_NS: u64 = 500_000_000;
+
+/// A SYN is repeated after one second; an entry made sooner was made by the first.
+const SYN_TIMEOUT_NS: u64 = 900_000_000;
 
 /// A destroyed entry is kept this long for connections whose records are still on their way.
 const DESTROYED_KEPT_NS: u64 = 60 * 1_000_000_000;
@@ -36,6 +43,8 @@ pub struct Query {
     pub conn: u64,
     /// How often its SYN was sent again.
     pub syn_retransmits: u32,
+    /// No SYN of it was sent later.
+    pub last_syn_ns: u64,
 }
 
 /// The entry that applied to a connection.
@@ -49,6 +58,8 @@ pub struct Applied {
     pub source: NatSource,
     /// How many entries the connection made, this one the last.
     pub entries: u32,
+    /// An older entry that took the first SYN and had ended when it was repeated, and when that entry was made.
+    pub expired: Option<(Entry, u64)>,
 }
 
 /// The part of the kernel's table that concerns watched ports, with its recent past.
@@ -122,14 +133,14 @@ impl NatTable {
     pub fn opened(&mut self, query: &Query) {
         let openings = self.openings.entry(query.original).or_default();
         if !openings.iter().any(|opening| opening.conn == query.conn) {
-            openings.push(Opening { at_ns: query.opened_ns, conn: query.conn });
+            openings.push(Opening { at_ns: query.opened_ns, conn: query.conn, syns: query.syn_retransmits + 1 });
         }
     }
 
     /// The entry that applied to a connection. Ask in order of opening, and only when every event up to about half a second
-    /// after the opening has been read; then the answer is final.
+    /// after its last SYN has been read; then the answer is final.
     pub fn resolve(&mut self, query: &Query) -> Option<Applied> {
-        let Query { original, opened_ns, conn, syn_retransmits } = *query;
+        let Query { original, opened_ns, conn, syn_retransmits, .. } = *query;
         let in_gap = self.gap.is_some_and(|(from, to)| (from..=to).contains(&opened_ns));
         let openings = self.openings.get(&original).map_or(&[][..], Vec::as_slice);
         let kept = self.entries.get_mut(&original)?;
@@ -137,8 +148,22 @@ impl NatTable {
         let other_before = |made_ns: u64| {
             openings.iter().any(|other| other.conn != conn && other.at_ns > opened_ns && other.at_ns <= made_ns)
         };
-        let own = kept.iter().position(|kept| {
-            kept.may_be_made_by(query, NEW_WITHIN_NS) && (older.is_none() || !other_before(kept.made_ns))
+        // An entry whose event was read after a later connection was opened may be that one's, unless there are more entries than later
+        // connections can have made.
+        let of_others = |from: usize| {
+            let later = openings.iter().filter(|other| other.conn != conn && other.at_ns > opened_ns);
+            let mut syns: Vec<u64> = later.flat_map(|other| repeat_n(other.at_ns, other.syns as usize)).collect();
+            syns.sort_unstable();
+            let known_until_ns = syns.last().map_or(0, |last| last + LATE_NS);
+            let mut made = kept[from..].iter().map(|kept| kept.made_ns).take_while(|made| *made <= known_until_ns);
+            // Both are in order of time: each entry takes the earliest SYN that is left.
+            let mut syns = syns.into_iter();
+            made.all(|made_ns| syns.next().is_some_and(|at_ns| at_ns <= made_ns))
+        };
+        let own = (0..kept.len()).find(|at| {
+            let kept = &kept[*at];
+            kept.may_be_made_by(query, NEW_WITHIN_NS)
+                && (older.is_none() || !other_before(kept.made_ns) || !of_others(*at))
         });
         if let Some(own) = own {
             // A SYN that meets a dying connection of the same tuple is answered with an ACK; the reset that this draws ends
@@ -149,19 +174,23 @@ impl NatTable {
                 .take_while(|next| next.may_be_made_by(query, NEW_WITHIN_NS) && !other_before(next.made_ns));
             let last = own + more.count();
             for kept in &mut kept[own..=last] {
-                kept.first = Some(Opening { at_ns: opened_ns, conn });
+                kept.first = Some(Opening { at_ns: opened_ns, conn, syns: syn_retransmits + 1 });
             }
             let (entry, made_ns) = (kept[last].entry, kept[last].made_ns);
-            return Some(Applied { entry, made_ns, source: NatSource::New, entries: (last - own + 1) as u32 });
+            let repeated_only = syn_retransmits > 0 && kept[own].made_ns >= opened_ns + SYN_TIMEOUT_NS;
+            let expired = older.filter(|_| repeated_only).map(|at| (kept[at].entry, kept[at].made_ns));
+            let entries = (last - own + 1) as u32;
+            return Some(Applied { entry, made_ns, source: NatSource::New, entries, expired });
         }
         if let Some(older) = older {
             let kept = &kept[older];
             // Where events were lost, an unseen successor may have taken the place of this entry.
             let source = if in_gap { NatSource::Dump } else { NatSource::Reused };
-            return Some(Applied { entry: kept.entry, made_ns: kept.made_ns, source, entries: 0 });
+            return Some(Applied { entry: kept.entry, made_ns: kept.made_ns, source, entries: 0, expired: None });
         }
         let dumped = kept.iter().find(|kept| kept.from_dump && kept.made_ns >= opened_ns)?;
-        Some(Applied { entry: dumped.entry, made_ns: dumped.made_ns, source: NatSource::Dump, entries: 0 })
+        let (entry, made_ns) = (dumped.entry, dumped.made_ns);
+        Some(Applied { entry, made_ns, source: NatSource::Dump, entries: 0, expired: None })
     }
 
     /// Forgets destroyed entries that have served their time.

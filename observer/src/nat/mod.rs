@@ -7,5 +7,5 @@ pub mod join;
 pub mod message;
 pub mod tuple;
 
-pub use join::{Applied, NatTable, Query};
+pub use join::{Applied, LATE_NS, NatTable, Query};
 pub use tuple::{Entry, Tuple};

@@ -12,7 +12,7 @@ mod translation;
 
 pub use connection::{Close, Connection, Outcome, SocketCall, SocketCallKind};
 pub use exchange::{Exchange, ExchangeEnd};
-pub use nat::{Nat, NatSource};
+pub use nat::{ExpiredEntry, Nat, NatSource};
 pub use pod::{PodRef, PodSource};
 pub use throttling::Throttling;
 pub use translation::Translation;

@@ -26,6 +26,20 @@ pub struct Nat<S = String> {
     /// earlier connection, and the rules chose again when it was repeated. 0: none was seen to be made.
     #[serde(default)]
     pub entries: u32,
+    /// An older entry took the first SYN, and had ended when it was repeated: the rules were consulted for the repetition only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expired: Option<Box<ExpiredEntry<S>>>,
+}
+
+/// An entry older than a connection whose first SYN it took along, to where an earlier connection had gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpiredEntry<S = String> {
+    /// Where it led.
+    pub chosen: SocketAddr,
+    /// Pod that owned that address when it was made.
+    pub pod: Option<PodRef<S>>,
+    /// When it was made.
+    pub created_ns: u64,
 }
 
 /// Where a [`Nat`] comes from.

@@ -8,7 +8,7 @@ mod bench;
 pub mod churn;
 mod injectors;
 mod judge;
-mod node;
+pub mod node;
 mod tell;
 
 use std::{

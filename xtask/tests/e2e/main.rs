@@ -8,6 +8,7 @@ mod balance;
 mod bench;
 mod capture;
 mod churn;
+mod hard_pods;
 mod job;
 mod observer;
 mod report;
@@ -94,6 +95,8 @@ const ONE_NODE: Tests = &[
     ("canary_share_is_what_the_pods_counted", updates::canary),
     ("weighted_canary_gets_its_weight", updates::weighted_canary),
     ("rollback_is_kubectls", updates::rollback),
+    ("a_pod_in_the_nodes_network_is_told_also_after_a_restart", hard_pods::host_network_and_a_restart_in_place),
+    ("requests_without_a_trace_id_count_for_their_pods", hard_pods::requests_without_a_trace_id),
     ("the_ledger_stays_closed_under_churn", churn::ledger_stays_closed),
     ("scale_follows_each_pod_and_its_share", scale::by_hand),
     ("hpa_decides_as_its_formula_says", scale::by_autoscaler),

@@ -8,7 +8,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF as _};
 use super::choices::{Choices, Level};
 use super::order::{OrderTest, order_test};
 use super::shares::{ShareTest, share_test};
-use crate::correlate::statistics::normal_quantile;
+use crate::stats::normal_quantile;
 
 /// Runs with independent, even choices that are called something else.
 pub const FALSE_ALARM: f64 = 0.001;

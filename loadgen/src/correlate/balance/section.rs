@@ -5,9 +5,9 @@ use super::decide::{Decision, FALSE_ALARM, Test, decide, least_choices, smallest
 use super::evidence::{chosen_request, evidence};
 use super::spread::Spread;
 use crate::correlate::context::Context;
-use crate::correlate::statistics::{Estimate, clustered_share, wilson};
 use crate::correlate::what_if;
 use crate::report::schema::{Balance, BalanceTest, PodShare};
+use crate::stats::{WITHIN_RUN, clustered_share, ratio, wilson};
 
 /// The section. `None`: no observer, or fewer than two pods that were there all the time.
 pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
@@ -55,7 +55,7 @@ pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
 
 fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
     let connections = spread.choices.counts();
-    let total = spread.choices.list.len() as f64;
+    let total = spread.choices.list.len() as u64;
     let share = |at: usize| {
         let life = ctx.cluster.pod(spread.pods[at]);
         let of_pod = |(requests, pod): &(u32, u32)| {
@@ -63,20 +63,19 @@ fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
             (requests, if *pod as usize == at { requests } else { 0 })
         };
         let clusters: Vec<(u64, u64)> = spread.connections.iter().map(of_pod).collect();
-        let by_connection = wilson(connections[at] as f64, total);
-        let by_request = clustered_share(&clusters);
-        let pick = |estimate: Option<Estimate>, of: fn(Estimate) -> f64| estimate.map(of);
+        let by_connection = wilson(connections[at] as f64, total as f64, WITHIN_RUN);
+        let by_request = clustered_share(&clusters, WITHIN_RUN);
         PodShare {
             pod: life.name.to_owned(),
             pod_uid: life.uid.to_owned(),
             connections: connections[at],
-            connections_ratio: pick(by_connection, |estimate| estimate.value),
-            connections_low_ratio: pick(by_connection, |estimate| estimate.low),
-            connections_high_ratio: pick(by_connection, |estimate| estimate.high),
+            connections_ratio: ratio(connections[at], total),
+            connections_low_ratio: by_connection.map(|interval| interval.low),
+            connections_high_ratio: by_connection.map(|interval| interval.high),
             requests: clusters.iter().map(|(_, own)| own).sum(),
-            requests_ratio: pick(by_request, |estimate| estimate.value),
-            requests_low_ratio: pick(by_request, |estimate| estimate.low),
-            requests_high_ratio: pick(by_request, |estimate| estimate.high),
+            requests_ratio: by_request.map(|(share, _)| share),
+            requests_low_ratio: by_request.map(|(_, interval)| interval.low),
+            requests_high_ratio: by_request.map(|(_, interval)| interval.high),
         }
     };
     (0..spread.pods.len()).map(share).collect()

@@ -21,13 +21,16 @@ pub fn decide(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, mut facts:
         },
         None => Cause::Unknown,
     };
-    if let Some(pod) = attempt.pod {
+    // What an expired entry led to is what failed, not who answered the repetition.
+    let expired = ctx.conn(attempt).and_then(Conn::expired).filter(|_| cause == Cause::StaleNatEntry);
+    let pod = expired.map_or(attempt.pod, |expired| expired.pod);
+    if let Some(pod) = pod {
         facts.pod_end(ctx.cluster.pod(pod), attempt.start_ns);
     }
     if attempt.joined_by == JoinedBy::TimeWindow {
         facts.missing(ctx, request, "that this attempt was made for this request; only the time fits");
     }
-    Decision { cause, pod: attempt.pod, joined_by: Some(attempt.joined_by), attempt_ns: Some(attempt.start_ns), facts }
+    Decision { cause, pod, joined_by: Some(attempt.joined_by), attempt_ns: Some(attempt.start_ns), facts }
 }
 
 /// What was seen of an attempt.
@@ -35,6 +38,16 @@ pub fn tell(ctx: &Context<'_, '_>, attempt: &Attempt, facts: &mut Facts) {
     let whom = attempt.pod.map_or_else(|| "an unknown pod".to_owned(), |pod| format!("pod {}", ctx.pod_name(pod)));
     if let Some(conn) = ctx.conn(attempt) {
         tell_conn(conn, attempt, &whom, facts);
+        if let Some(expired) = conn.expired() {
+            let whom =
+                expired.pod.map_or_else(|| "an unknown pod".to_owned(), |pod| format!("pod {}", ctx.pod_name(pod)));
+            let what = format!(
+                "an older entry of source port {} sent the first SYN to {} ({whom}), and had ended when it was repeated",
+                conn.local().port(),
+                expired.chosen
+            );
+            facts.add(expired.created_ns, "conntrack", what);
+        }
     }
     if let Some(exchange) = ctx.exchange(attempt) {
         let reused = if exchange.reused() { " on a connection it had used before" } else { "" };

@@ -3,7 +3,7 @@
 use observer::record::{Close, ExchangeEnd};
 
 use super::Facts;
-use super::attempt::ending;
+use super::attempt::{ending, entry_is_old};
 use super::unanswered::no_endpoint;
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
@@ -73,6 +73,16 @@ fn answered_too_late(
     let ended_ns = conn.ended_ns().unwrap_or(opened_ns);
     if let Some(at_ns) = conn.established_ns() {
         facts.add(at_ns, "kernel", "a repeated SYN was answered, too late for the gateway's patience");
+    }
+    if let Some(expired) = conn.expired()
+        && expired.pod.is_some_and(|pod| ctx.cluster.pod(pod).ending_by(opened_ns).is_some())
+    {
+        return Cause::StaleNatEntry;
+    }
+    // The entry led to whoever has the address by now, and the first SYN came before that one did.
+    let led_to = conn.nat_pod().map(|pod| ctx.cluster.pod(pod));
+    if entry_is_old(conn) && led_to.is_some_and(|life| life.ending_by(opened_ns).is_some()) {
+        return Cause::StaleNatEntry;
     }
     let first_had_no_entry = conn.nat_created_ns().is_none_or(|ns| ns >= opened_ns.saturating_add(SYN_TIMEOUT_NS));
     if first_had_no_entry && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, opened_ns, facts) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::sample::{Sample, Values};
 use crate::report::schema::{CauseChange, FailureChange, Judgement, LatencyChange, QuantileChange};
 use crate::stats::{
-    Blocked, CONFIDENCE, Interval, fisher_p, holm, mann_whitney, mean_difference, newcombe, permutation_p,
+    Blocked, CONFIDENCE, Interval, Resampling, fisher_p, holm, mann_whitney, mean_difference, newcombe, permutation_p,
     quantile_changes,
 };
 
@@ -13,6 +13,9 @@ use crate::stats::{
 const RELEVANT: f64 = 0.05;
 /// Between the blocks of one run and those of the next.
 const RUN_GAP: u64 = 1 << 40;
+/// Of the blocks of all runs.
+const DRAWN: Resampling =
+    Resampling { draws: 1_999, least_blocks: 20, least_beyond: 10.0, seed: 0x9e37_79b9_7f4a_7c15 };
 
 /// `(failed, sent)` of a side.
 pub fn counts(side: &[Sample]) -> (u64, u64) {
@@ -115,7 +118,7 @@ fn distribution(name: &str, a: Vec<Values>, b: Vec<Values>) -> Option<LatencyCha
     };
     let runs = QUANTILES.map(|q| permutation_p(&per_run(&a, q), &per_run(&b, q)));
     let (a, b) = (pooled(a), pooled(b));
-    let changes = quantile_changes(&a, &b, &QUANTILES, CONFIDENCE)?;
+    let changes = quantile_changes(&a, &b, &QUANTILES, CONFIDENCE, &DRAWN)?;
     let [p50, p99] = [0, 1].map(|at| quantile(changes[at], runs[at]));
     let ranks = mann_whitney(&a.sorted(), &b.sorted());
     Some(LatencyChange {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use observer::record::{Hop, NatSource};
 
 use super::{Attempt, Conflicts, Input};
+use crate::correlate::limits::HANDSHAKE_NS;
 use crate::correlate::seen::{Conn, Groups};
 use crate::raw::compact::Maybe;
 
@@ -65,7 +66,8 @@ fn by_address(input: &Input<'_, '_>, attempts: &mut [Attempt]) {
         if let Some((conn, translated)) = conn.and_then(|conn| Some((conn, conn.translated()?)))
             && conn.established_ns().is_some()
         {
-            wanted.entry(translated).or_insert_with(Vec::new).push((conn.opened_ns(), position));
+            let until_ns = conn.ended_ns().unwrap_or(u64::MAX);
+            wanted.entry(translated).or_insert_with(Vec::new).push((conn.opened_ns(), until_ns, position));
         }
     }
     if wanted.is_empty() {
@@ -73,9 +75,13 @@ fn by_address(input: &Input<'_, '_>, attempts: &mut [Attempt]) {
     }
     for (at, pod_side) in (0..).zip(seen.conns()).filter(|(_, conn)| conn.hop == Hop::Pod) {
         let Some(candidates) = wanted.get(&pod_side.inbound()) else { continue };
-        let opened_before =
-            |(opened_ns, _): &&(u64, usize)| *opened_ns <= pod_side.opened_ns().saturating_add(input.clock_error_ns);
-        if let Some((_, position)) = candidates.iter().rev().find(opened_before) {
+        let opened_ns = pod_side.opened_ns();
+        // The same addresses and ports come again in a long run: the handshake falls into the attempt.
+        let during = |(from_ns, until_ns, _): &&(u64, u64, usize)| {
+            *from_ns <= opened_ns.saturating_add(input.clock_error_ns)
+                && opened_ns <= until_ns.saturating_add(input.clock_error_ns).saturating_add(HANDSHAKE_NS)
+        };
+        if let Some((.., position)) = candidates.iter().rev().find(during) {
             attempts[*position].pod_conn = Maybe::some(at);
         }
     }

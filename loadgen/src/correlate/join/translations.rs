@@ -102,6 +102,7 @@ mod tests {
                 created_ns: *at_ns,
                 source: NatSource::New,
                 entries: 1,
+                expired: None,
             };
             records.push_translation(node, &Translation::<String> { node: "n".into(), client: address(*port), nat });
         }

@@ -81,6 +81,7 @@ fn nat(n: u64, salt: u64, start_ns: u64) -> Nat {
         created_ns: time(n, salt + 4, start_ns).unwrap_or(start_ns),
         source: SOURCES[n as usize % 4],
         entries: 1,
+        expired: None,
     }
 }
 

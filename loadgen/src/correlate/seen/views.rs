@@ -126,6 +126,16 @@ impl Conn<'_> {
         self.seen.records.nat_row(self.row).and_then(|nat| self.seen.pod_of(nat.pod))
     }
 
+    /// The older entry that took its first SYN along and had ended when that was repeated.
+    pub fn expired(self) -> Option<Expired> {
+        let row = self.seen.records.trouble(self.row).expired?;
+        Some(Expired {
+            created_ns: self.offset.ours(row.created_ns),
+            pod: self.seen.pod_of(row.pod),
+            chosen: self.seen.records.address(row.chosen),
+        })
+    }
+
     /// SYN retransmissions of the attempt.
     pub fn syn_retransmits(self) -> u32 {
         self.seen.records.trouble(self.row).syn_retransmits
@@ -155,6 +165,17 @@ impl Conn<'_> {
     pub fn not_http(self) -> bool {
         self.row.not_http
     }
+}
+
+/// A conntrack entry that had ended before the connection had an answer.
+#[derive(Clone, Copy)]
+pub struct Expired {
+    /// When it was made.
+    pub created_ns: u64,
+    /// Pod whose address it led to.
+    pub pod: Option<PodAt>,
+    /// That address.
+    pub chosen: SocketAddr,
 }
 
 /// An exchange.

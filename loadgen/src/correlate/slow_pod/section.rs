@@ -10,23 +10,23 @@ use crate::correlate::clock::ms_between;
 use crate::correlate::cluster::{PodAt, Role};
 use crate::correlate::context::Context;
 use crate::correlate::ledger::start_ns;
-use crate::correlate::statistics::{Blocks, Figure, difference};
 use crate::correlate::what_if;
 use crate::report::schema::{DifferenceUs, InFlight, Phase, SlowPod};
+use crate::stats::{Blocked, Resampling, WITHIN_RUN, quantile_changes};
 
 /// What is closer in time than this is taken as one in the intervals: longer than any queue of such a run lasts.
 const BLOCK_NS: u64 = 500_000_000;
 /// Requests in flight are told in steps of this.
 const STEP_NS: u64 = 500_000_000;
-/// Seed of the intervals.
-const SEED: u64 = 830;
+/// Of the blocks of one phase.
+const DRAWN: Resampling = Resampling { draws: 999, least_blocks: 5, least_beyond: 0.0, seed: 830 };
 
 /// One success, by its times.
 struct Served {
     sent_ns: u64,
-    latency_us: f64,
+    latency_ns: u64,
     pod: Option<PodAt>,
-    service_us: Option<f64>,
+    service_ns: Option<u64>,
 }
 
 /// The section. `None`: no pod was slowed, or no observer.
@@ -39,15 +39,12 @@ pub fn slow_pod(ctx: &Context<'_, '_>) -> Option<SlowPod> {
     let within = |phase: (&str, u64, u64)| move |served: &&Served| (phase.1..phase.2).contains(&served.sent_ns);
     let service = |phase, pick: &dyn Fn(PodAt) -> bool| {
         let picked = served.iter().filter(within(phase)).filter(|served| served.pod.is_some_and(pick));
-        let values: Vec<(u64, f64)> = picked.filter_map(|served| Some((served.sent_ns, served.service_us?))).collect();
-        Blocks::new(&values, BLOCK_NS)
+        Blocked::new(picked.filter_map(|served| Some((served.sent_ns / BLOCK_NS, served.service_ns?))))
     };
     let latency = |phase| {
-        let values: Vec<(u64, f64)> =
-            served.iter().filter(within(phase)).map(|served| (served.sent_ns, served.latency_us)).collect();
-        Blocks::new(&values, BLOCK_NS)
+        let sent = served.iter().filter(within(phase));
+        Blocked::new(sent.map(|served| (served.sent_ns / BLOCK_NS, served.latency_ns)))
     };
-    let quantile = |a: &Blocks, b: &Blocks, quantile| told(a, b, Figure::Quantile(quantile));
     let own = |pod: PodAt| pod == slow;
     let (client_before, client_during) = (latency(before), latency(during));
     let pods = steady_pods(ctx);
@@ -55,7 +52,7 @@ pub fn slow_pod(ctx: &Context<'_, '_>) -> Option<SlowPod> {
     let (what_if, what_if_model) = forecasts.map_or((Vec::new(), None), |(list, model)| (list, Some(model)));
     let rises = pods.iter().filter_map(|pod| {
         let only = |other: PodAt| other == *pod;
-        let rise = quantile(&service(before, &only), &service(during, &only), 0.5)?;
+        let rise = difference(&service(before, &only), &service(during, &only), 0.5)?;
         (rise.low_us > 0.0).then_some((*pod, rise.difference_us))
     });
     Some(SlowPod {
@@ -63,18 +60,18 @@ pub fn slow_pod(ctx: &Context<'_, '_>) -> Option<SlowPod> {
         pod_uid: slowed.uid.clone(),
         by: slowed.by,
         how: slowed.how.clone(),
-        slow_pod_median: quantile(&service(before, &own), &service(during, &own), 0.5),
-        slow_minus_others_median: quantile(&service(during, &|pod| pod != slow), &service(during, &own), 0.5),
+        slow_pod_median: difference(&service(before, &own), &service(during, &own), 0.5),
+        slow_minus_others_median: difference(&service(during, &|pod| pod != slow), &service(during, &own), 0.5),
         slowest_pod: rises.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(pod, _)| ctx.pod_name(pod).to_owned()),
-        client_p50: quantile(&client_before, &client_during, 0.5),
-        client_p99: quantile(&client_before, &client_during, 0.99),
+        client_p50: difference(&client_before, &client_during, 0.5),
+        client_p99: difference(&client_before, &client_during, 0.99),
         share: change(&got(ctx, slow, before), &got(ctx, slow, during), BLOCK_NS),
         phases: slowed
             .phases
             .iter()
             .map(|phase| {
                 let client = latency(*phase);
-                let us = |blocks: &Blocks, quantile| blocks.quantile(quantile).map(|us| us.round() as u64);
+                let us = |blocks: &Blocked, q| blocks.quantile(q).map(|ns| ns.saturating_add(500) / 1_000);
                 let got = got(ctx, slow, *phase);
                 let others = flights.iter().filter(|(pod, _)| **pod != slow);
                 let (_, from_ns, until_ns) = *phase;
@@ -105,9 +102,12 @@ pub fn slow_pod(ctx: &Context<'_, '_>) -> Option<SlowPod> {
     })
 }
 
-fn told(a: &Blocks, b: &Blocks, figure: Figure) -> Option<DifferenceUs> {
-    let estimate = difference(a, b, figure, SEED)?;
-    Some(DifferenceUs { difference_us: estimate.value, low_us: estimate.low, high_us: estimate.high })
+/// One quantile, second minus first.
+fn difference(a: &Blocked, b: &Blocked, q: f64) -> Option<DifferenceUs> {
+    let change = *quantile_changes(a, b, &[q], WITHIN_RUN, &DRAWN)?.first()?;
+    let (us, interval) = (|ns: f64| ns / 1e3, change.difference?);
+    let difference_us = us(change.b as f64 - change.a as f64);
+    Some(DifferenceUs { difference_us, low_us: us(interval.low), high_us: us(interval.high) })
 }
 
 fn served(ctx: &Context<'_, '_>) -> Vec<Served> {
@@ -120,9 +120,9 @@ fn served(ctx: &Context<'_, '_>) -> Vec<Served> {
                 at_pod.and_then(|at_pod| Some(at_pod.response_end_ns()?.saturating_sub(at_pod.request_start_ns())));
             Served {
                 sent_ns: client.sent_ns,
-                latency_us: client.end_ns.saturating_sub(start_ns(client)) as f64 / 1e3,
+                latency_ns: client.end_ns.saturating_sub(start_ns(client)),
                 pod: attempt.and_then(|attempt| attempt.pod),
-                service_us: service_ns.map(|ns| ns as f64 / 1e3),
+                service_ns,
             }
         })
         .collect()
@@ -167,7 +167,7 @@ fn got(ctx: &Context<'_, '_>, slow: PodAt, phase: (&str, u64, u64)) -> Got {
         let Some(pod) = attempt.pod.filter(|pod| ctx.cluster.pod(*pod).role == Some(Role::Upstream)) else { continue };
         let sent_ns = ctx.client.at(attempt.request).sent_ns;
         if inside(sent_ns) {
-            got.requests.push((sent_ns, f64::from(u8::from(pod == slow))));
+            got.requests.push((sent_ns, pod == slow));
         }
         let opened = ctx.conn(attempt).filter(|conn| inside(conn.opened_ns()) && chosen_in_run(ctx, *conn));
         if opened.is_some() && counted.insert(attempt.conn) {

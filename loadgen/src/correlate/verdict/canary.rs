@@ -2,8 +2,8 @@
 
 use super::measured;
 use super::rollout::empty;
-use crate::correlate::proportion::{below_if_none, least_total_to_exclude};
 use crate::report::schema::{CanaryDecision, CanaryReport, Measured, ShareReport, Verdict, VersionReport};
+use crate::stats::{WITHIN_RUN, below_if_none, least_total_to_exclude};
 
 /// Below this, chance is ruled out.
 const SIGNIFICANT: f64 = 0.01;
@@ -30,7 +30,7 @@ pub fn decide(report: &mut CanaryReport, most_failed: Option<f64>, pods_changed:
         (report.decision, report.reasons) = (CanaryDecision::RollBack, reasons);
         return;
     }
-    let needed = least_total_to_exclude(most_failed);
+    let needed = least_total_to_exclude(most_failed, WITHIN_RUN);
     if canary.requests_count < needed || stable.requests_count < needed {
         reasons.push(format!(
             "{} requests reached the canary and {} the stable version; {needed} of each are needed before none failing puts the failure ratio below {} with 95 % confidence",
@@ -41,8 +41,11 @@ pub fn decide(report: &mut CanaryReport, most_failed: Option<f64>, pods_changed:
         (report.decision, report.reasons) = (CanaryDecision::NoData, reasons);
         return;
     }
-    let at_most =
-        if canary.failed_count == 0 { below_if_none(canary.requests_count) } else { canary.failed_high_ratio };
+    let at_most = if canary.failed_count == 0 {
+        below_if_none(canary.requests_count, WITHIN_RUN)
+    } else {
+        canary.failed_high_ratio
+    };
     let mut doubts = Vec::new();
     if at_most.is_none_or(|ratio| ratio > most_failed) {
         doubts.push(format!(

@@ -20,6 +20,12 @@ impl Address {
         Self { host: [(host >> 16) as u16, host as u16], port }
     }
 
+    /// The same port at another host.
+    #[must_use]
+    pub fn at_host(self, host: u32) -> Self {
+        Self::new(host, self.port)
+    }
+
     /// Number of the host.
     pub fn host(self) -> u32 {
         u32::from(self.host[0]) << 16 | u32::from(self.host[1])
@@ -44,6 +50,11 @@ impl Hosts {
             self.list.push(address);
         }
         Address::new(host, port)
+    }
+
+    /// Keeps the hosts of another list; tells the number of each, in their order.
+    pub fn append(&mut self, other: &Self) -> Vec<u32> {
+        other.list.iter().map(|host| self.pack(*host).host()).collect()
     }
 
     /// The address as it would have been kept. `None`: its host is not known.

@@ -17,12 +17,30 @@ pub struct Cookies {
 impl Cookies {
     /// Number of a socket of that node.
     pub fn number(&mut self, node: u16, cookie: u64) -> u32 {
+        self.page(node, cookie / PAGE) * PAGE as u32 + (cookie % PAGE) as u32
+    }
+
+    fn page(&mut self, node: u16, page: u64) -> u32 {
         let next = self.firsts.len() as u32;
-        let page = *self.pages.entry((node, cookie / PAGE)).or_insert(next);
-        if page == next {
-            self.firsts.push(cookie / PAGE * PAGE);
+        let number = *self.pages.entry((node, page)).or_insert(next);
+        if number == next {
+            self.firsts.push(page * PAGE);
         }
-        page * PAGE as u32 + (cookie % PAGE) as u32
+        number
+    }
+
+    /// Keeps the pages of another list; tells the number of each, in their order.
+    pub fn append(&mut self, other: &Self) -> Vec<u32> {
+        let mut pages = vec![(0, 0); other.firsts.len()];
+        for (page, number) in &other.pages {
+            pages[*number as usize] = *page;
+        }
+        pages.into_iter().map(|(node, page)| self.page(node, page)).collect()
+    }
+
+    /// Number of a socket whose list was kept by [`Self::append`].
+    pub fn moved(pages: &[u32], number: u32) -> u32 {
+        pages[number as usize / PAGE as usize] * PAGE as u32 + number % PAGE as u32
     }
 
     /// Its cookie.

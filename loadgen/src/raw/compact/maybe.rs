@@ -20,6 +20,12 @@ impl Maybe {
         if self.0 == u32::MAX { None } else { Some(self.0) }
     }
 
+    /// So many places further, where it is there.
+    #[must_use]
+    pub fn moved(self, by: u32) -> Self {
+        self.get().map(|number| number + by).into()
+    }
+
     /// It is missing.
     pub const fn is_none(self) -> bool {
         self.0 == u32::MAX

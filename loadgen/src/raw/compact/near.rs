@@ -12,6 +12,13 @@ const FAR: u32 = 1 << 31;
 impl Near {
     /// No time.
     pub const NONE: Self = Self(u32::MAX);
+
+    /// The same time, now that its [`Far`] stands behind so many others.
+    #[must_use]
+    pub fn moved(self, by: u32) -> Self {
+        let is_far = self != Self::NONE && self.0 >= FAR;
+        if is_far { Self(self.0 + by) } else { self }
+    }
 }
 
 /// Times that are not near.
@@ -37,6 +44,13 @@ impl Far {
             distance if distance < FAR => Some(base_ns.wrapping_sub(BACK_NS).wrapping_add(u64::from(distance))),
             far => Some(self.0[(far & !FAR) as usize]),
         }
+    }
+
+    /// Puts others behind these; tells behind how many.
+    pub fn append(&mut self, mut others: Self) -> u32 {
+        let before = self.0.len() as u32;
+        self.0.append(&mut others.0);
+        before
     }
 
     /// Gives back memory that is not used.

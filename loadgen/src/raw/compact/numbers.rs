@@ -39,6 +39,11 @@ impl<T> Numbers<T> {
         &self.list[number as usize]
     }
 
+    /// All of them, by their numbers.
+    pub fn list(&self) -> &[T] {
+        &self.list
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.list.len()

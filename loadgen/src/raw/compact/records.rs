@@ -1,5 +1,7 @@
 //! All records of a run.
 
+mod append;
+
 use std::net::SocketAddr;
 
 use observer::record::{
@@ -12,7 +14,9 @@ use super::cookies::Cookies;
 use super::maybe::Maybe;
 use super::near::{Far, Near};
 use super::numbers::Numbers;
-use super::rows::{Call, CallRow, ConnectionRow, ExchangeRow, Nat, NatRow, StopRow, Trace, TranslationRow, TroubleRow};
+use super::rows::{
+    Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, Nat, NatRow, StopRow, Trace, TranslationRow, TroubleRow,
+};
 
 /// All records of a run, compact. Times are the nodes'.
 #[derive(Clone, Debug, Default)]
@@ -116,14 +120,21 @@ impl Records {
             let row = self.nat(node, nat, Mention::Chosen(it.hop), it.opened_ns);
             put(&mut self.nats, row)
         });
+        let expired = it.nat.as_ref().and_then(|nat| nat.expired.as_deref()).map(|entry| {
+            let chosen = self.hosts.pack(entry.chosen);
+            let pod = self.pod(node, entry.pod.as_ref(), Mention::Chosen(it.hop), chosen);
+            ExpiredRow { created_ns: entry.created_ns, pod, chosen }
+        });
         let trouble = TroubleRow {
             reset_received_ns: it.reset_received_ns,
             reset_sent: it.reset_sent_ns.is_some(),
             syn_retransmits: it.syn_retransmits,
             retransmits: it.retransmits,
+            expired,
         };
         let none = trouble.reset_received_ns.is_none()
             && !trouble.reset_sent
+            && trouble.expired.is_none()
             && (trouble.syn_retransmits, trouble.retransmits) == (0, 0);
         let row = ConnectionRow {
             opened_ns: it.opened_ns,
@@ -221,17 +232,24 @@ impl Records {
 
     fn pod<S: AsRef<str>>(&mut self, node: u16, pod: Option<&PodRef<S>>, by: Mention, address: Address) -> Maybe {
         let Some(pod) = pod else { return Maybe::NONE };
+        let pod = self.pod_number(pod);
+        self.mention(Named { node, pod, by, host: address.host() });
+        Maybe::some(pod)
+    }
+
+    fn pod_number<S: AsRef<str>>(&mut self, pod: &PodRef<S>) -> u32 {
         let (namespace, name, uid) = (pod.namespace.as_ref(), pod.name.as_ref(), pod.uid.as_ref());
-        let number = self.pods.of(
+        self.pods.of(
             (uid, name, namespace),
             |other| (other.uid.as_str(), other.name.as_str(), other.namespace.as_str()) == (uid, name, namespace),
             || PodRef { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() },
-        );
-        let named = Named { node, pod: number, by, host: address.host() };
+        )
+    }
+
+    fn mention(&mut self, named: Named) {
         if self.known.insert(named) {
             self.named.push(named);
         }
-        Maybe::some(number)
     }
 }
 

@@ -96,10 +96,7 @@ impl Requests {
             self.rare.push(Rare { error: it.error.clone(), trace_id });
             (self.rare.len() - 1) as u32
         });
-        let pod_name = it.pod_name.as_ref().map(|name| {
-            let name = name.as_ref();
-            self.pods.of(name, |other| other == name, || name.to_owned())
-        });
+        let pod_name = it.pod_name.as_ref().map(|name| self.pod(name.as_ref()));
         let mut pack = |address: Option<SocketAddr>| address.map_or(Address::NONE, |address| self.hosts.pack(address));
         let row = Row {
             seq: it.seq,
@@ -114,6 +111,38 @@ impl Requests {
             starved: it.starved,
         };
         self.rows.push(row);
+    }
+
+    /// A part of the same run, without requests.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self::new(&self.run_id)
+    }
+
+    /// Puts the requests of a part behind these.
+    pub fn append(&mut self, part: Self) {
+        let hosts = self.hosts.append(&part.hosts);
+        let pods: Vec<u32> = part.pods.list().iter().map(|name| self.pod(name)).collect();
+        let (rare, far) = (self.rare.len() as u32, self.far.append(part.far));
+        self.rare.extend(part.rare);
+        // No address has a number beyond the list.
+        let moved = |address: Address| {
+            let host = address.host();
+            address.at_host(hosts.get(host as usize).copied().unwrap_or(host))
+        };
+        self.rows.extend(part.rows.into_iter().map(|row| Row {
+            sent: row.sent.moved(far),
+            end: row.end.moved(far),
+            pod_name: row.pod_name.get().map(|pod| pods[pod as usize]).into(),
+            rare: row.rare.moved(rare),
+            local: moved(row.local),
+            remote: moved(row.remote),
+            ..row
+        }));
+    }
+
+    fn pod(&mut self, name: &str) -> u32 {
+        self.pods.of(name, |other| other == name, || name.to_owned())
     }
 
     /// Puts them in order of `seq`, and gives back memory that is not used.

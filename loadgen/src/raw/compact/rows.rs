@@ -51,6 +51,15 @@ pub struct TroubleRow {
     pub reset_sent: bool,
     pub syn_retransmits: u32,
     pub retransmits: u32,
+    pub expired: Option<ExpiredRow>,
+}
+
+/// [`observer::record::ExpiredEntry`].
+#[derive(Clone, Copy, Debug)]
+pub struct ExpiredRow {
+    pub created_ns: u64,
+    pub pod: Maybe,
+    pub chosen: Address,
 }
 
 /// [`observer::record::Nat`], with the host and port of each address.

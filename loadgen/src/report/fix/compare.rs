@@ -1,8 +1,8 @@
 //! Two runs of one experiment, without and with the change.
 
 use super::{Comparison, Derived, FixRun, Outcome, ProveFix};
-use crate::correlate::proportion::{below_if_none, fisher, interval, ratio};
 use crate::report::schema::{Report, SCHEMA_VERSION};
+use crate::stats::{WITHIN_RUN, below_if_none, clopper_pearson, fisher_p, ratio};
 
 /// Below this, chance is ruled out: one wrong claim in a hundred proofs at most.
 const SIGNIFICANT: f64 = 0.01;
@@ -10,12 +10,10 @@ const SIGNIFICANT: f64 = 0.01;
 /// What both runs prove.
 pub fn prove(derived: Derived, as_it_is: (&str, &Report), with_fix: (&str, &Report)) -> ProveFix {
     let (before, after) = (run(as_it_is), run(with_fix));
-    let requests = fisher(before.ledger.failed, before.ledger.sent, after.ledger.failed, after.ledger.sent);
-    let deletions = fisher(
-        before.deletions_with_losses_count,
-        before.deletions_count,
-        after.deletions_with_losses_count,
-        after.deletions_count,
+    let requests = fisher_p((before.ledger.failed, before.ledger.sent), (after.ledger.failed, after.ledger.sent));
+    let deletions = fisher_p(
+        (before.deletions_with_losses_count, before.deletions_count),
+        (after.deletions_with_losses_count, after.deletions_count),
     );
     let significant = requests.is_some_and(|p| p < SIGNIFICANT);
     let fewer = after.failed_ratio < before.failed_ratio;
@@ -87,16 +85,16 @@ fn empty((_, report): (&str, &Report), as_it_is: FixRun) -> ProveFix {
 
 fn run((dir, report): (&str, &Report)) -> FixRun {
     let ledger = report.ledger.clone();
-    let interval = interval(ledger.failed, ledger.sent);
+    let interval = clopper_pearson(ledger.failed, ledger.sent, WITHIN_RUN);
     FixRun {
         dir: dir.to_owned(),
         run_id: report.run.id.clone(),
         started_at: report.run.started_at.clone(),
         complete: report.run.complete,
         failed_ratio: ratio(ledger.failed, ledger.sent),
-        failed_low_ratio: interval.map(|(low, _)| low),
-        failed_high_ratio: interval.map(|(_, high)| high),
-        failed_below_ratio: below_if_none(ledger.sent).filter(|_| ledger.failed == 0),
+        failed_low_ratio: interval.map(|interval| interval.low),
+        failed_high_ratio: interval.map(|interval| interval.high),
+        failed_below_ratio: below_if_none(ledger.sent, WITHIN_RUN).filter(|_| ledger.failed == 0),
         deletions_count: report.deletions.len() as u64,
         deletions_with_losses_count: report.deletions.iter().filter(|deletion| deletion.failed > 0).count() as u64,
         ledger,

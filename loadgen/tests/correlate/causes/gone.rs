@@ -1,7 +1,7 @@
 //! The pod was gone, or on its way out.
 
 use loadgen::report::schema::{Cause, JoinedBy};
-use observer::record::{Close, NatSource, Outcome};
+use observer::record::{Close, ExpiredEntry, NatSource, Outcome};
 
 use super::{failure_of, is, says};
 use crate::synthetic::{World, pod_ref};
@@ -241,4 +241,54 @@ fn the_repeated_syn_is_answered_when_the_gateway_has_given_up() {
     let failure = late(false);
     is(&failure, Cause::NetworkLoss, Some("a"), THREAD);
     says(&failure, "kernel", "too late for the gateway's patience");
+}
+
+#[test]
+fn the_first_syn_went_along_an_entry_that_expired() {
+    let late = |leads_to: &str| {
+        let mut world = World::new("pod-delete");
+        world.delete(500.0, "a", 50.0);
+        let mut flow = world.flow(600.0, "b").answered(504, 1_003);
+        flow.last().failed(Outcome::Established, 1_001);
+        let conn = flow.last().conn();
+        conn.established_ns = Some(conn.opened_ns + 1_000_300_000);
+        conn.close = Some(Close::FinLocal);
+        conn.syn_retransmits = 1;
+        let nat = conn.nat.as_mut().unwrap();
+        nat.created_ns += 1_000_200_000;
+        let chosen = "10.244.0.11:5000".parse().unwrap();
+        let created_ns = conn.opened_ns - 59_500_000_000;
+        nat.expired = Some(Box::new(ExpiredEntry { chosen, pod: Some(pod_ref(leads_to)), created_ns }));
+        failure_of(world, flow)
+    };
+    let failure = late("a");
+    is(&failure, Cause::StaleNatEntry, Some("a"), THREAD);
+    says(&failure, "conntrack", "sent the first SYN to 10.244.0.11:5000 (pod a), and had ended");
+    // One that led to a pod that is well is no reason.
+    is(&late("c"), Cause::NetworkLoss, Some("b"), THREAD);
+}
+
+#[test]
+fn a_later_connection_from_the_same_port_to_the_same_address_is_another_pods() {
+    let mut world = World::new("pod-delete");
+    world.delete(500.0, "a", 1_500.0);
+    let mut flow = world.flow(600.0, "a").answered(502, 3);
+    // The kernel had completed the handshake for a listener that closed before it accepted: nothing at the pod's side.
+    flow.last().failed(Outcome::Established, 2);
+    let conn = flow.last().conn();
+    conn.established_ns = Some(conn.opened_ns + 300_000);
+    conn.close = Some(Close::ResetRemote);
+    let again = conn.clone();
+    let nat = again.nat.as_ref().unwrap();
+    let mut later = world.flow(9_000.0, "b");
+    let this = later.last();
+    this.conn().local = again.local;
+    let this_nat = this.conn().nat.as_mut().unwrap();
+    (this_nat.chosen, this_nat.source_seen) = (nat.chosen, nat.source_seen);
+    let (pod_conn, pod_exchange) = (this.pod_conn.as_mut().unwrap(), this.pod_exchange.as_mut().unwrap());
+    (pod_conn.local, pod_conn.remote) = (nat.chosen, nat.source_seen);
+    (pod_exchange.local, pod_exchange.remote) = (nat.chosen, nat.source_seen);
+    this.exchange().local = again.local;
+    world.add(later);
+    is(&failure_of(world, flow), Cause::RefusedByTerminatedPod, Some("a"), THREAD);
 }

@@ -217,6 +217,7 @@ impl World {
             created_ns: us(100),
             source: NatSource::New,
             entries: 1,
+            expired: None,
         };
         let attempt = self.attempt(&front, pod, us(600));
         Flow {
@@ -262,6 +263,7 @@ impl World {
                     created_ns: us(20),
                     source: NatSource::New,
                     entries: 1,
+                    expired: None,
                 }),
                 established_ns: Some(us(200)),
                 closed_ns: Some(us(1_200)),

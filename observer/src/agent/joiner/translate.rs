@@ -1,13 +1,15 @@
 //! The address translation of a connection.
 
-use super::{Connection, Entry, IpAddr, Joiner, NAT_SETTLE_NS, Nat, NatSource, PodRef, Translation, query};
+use super::{
+    Connection, Entry, ExpiredEntry, IpAddr, Joiner, NAT_SETTLE_NS, Nat, NatSource, PodRef, Translation, query,
+};
 
 impl Joiner {
     /// The NAT entry of a client's connection. `None`: its event may still come. `Some(None)`: there is none.
     pub fn connection_nat(&mut self, connection: &Connection, last_try: bool) -> Option<Option<Nat>> {
         let query = query(connection);
         if let Some(until_ns) = self.nat_read_until_ns {
-            if until_ns < connection.opened_ns + NAT_SETTLE_NS && !last_try {
+            if until_ns < query.last_syn_ns + NAT_SETTLE_NS && !last_try {
                 return None;
             }
             if let Some(applied) = self.nat.resolve(&query) {
@@ -17,6 +19,10 @@ impl Joiner {
                 if pod.is_none() && self.pods_watched && !last_try {
                     return None;
                 }
+                let expired = applied.expired.map(|(entry, made_ns)| {
+                    let chosen = entry.reply.src;
+                    Box::new(ExpiredEntry { chosen, pod: self.owner(chosen.ip(), made_ns), created_ns: made_ns })
+                });
                 return Some(Some(Nat {
                     dialled: connection.remote,
                     chosen,
@@ -25,6 +31,7 @@ impl Joiner {
                     created_ns: applied.made_ns,
                     source,
                     entries: applied.entries,
+                    expired,
                 }));
             }
         }
@@ -37,6 +44,7 @@ impl Joiner {
             created_ns: connection.opened_ns,
             source: NatSource::Direct,
             entries: 0,
+            expired: None,
         }))
     }
 
@@ -54,6 +62,7 @@ impl Joiner {
             created_ns: at_ns,
             source: NatSource::New,
             entries: 1,
+            expired: None,
         };
         Some(Translation { node: self.node.clone(), client: entry.original.src, nat })
     }

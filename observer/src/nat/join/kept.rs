@@ -10,6 +10,8 @@ pub struct Opening {
     pub at_ns: u64,
     /// Socket cookie.
     pub conn: u64,
+    /// How many SYNs it sent: each may make an entry.
+    pub syns: u32,
 }
 
 /// An entry, from the moment we learned of it to the moment we learned of its end.
@@ -51,11 +53,11 @@ impl Kept {
         self.destroyed_ns.is_none_or(|destroyed| destroyed >= at_ns)
     }
 
-    /// Its event was read after the connection was opened, soon enough, and no other connection has claimed it.
+    /// Its event was read after the connection was opened, soon enough after its last SYN, and no other connection has claimed it.
     pub fn may_be_made_by(&self, query: &Query, within_ns: u64) -> bool {
         !self.from_dump
             && self.made_ns >= query.opened_ns
-            && self.made_ns - query.opened_ns <= within_ns
+            && self.made_ns.saturating_sub(query.last_syn_ns) <= within_ns
             && self.first.is_none_or(|first| first.conn == query.conn)
     }
 }

@@ -18,7 +18,7 @@ pub fn entry(pod: u8) -> Entry {
 }
 
 pub fn query(conn: u64, opened_ns: u64) -> Query {
-    Query { original: original(), opened_ns, conn, syn_retransmits: 0 }
+    Query { original: original(), opened_ns, conn, syn_retransmits: 0, last_syn_ns: opened_ns }
 }
 
 fn found(table: &mut NatTable, conn: u64, opened_ns: u64) -> Option<(u8, NatSource)> {
@@ -92,6 +92,38 @@ fn a_new_entry_is_not_given_to_an_earlier_connection_that_had_one() {
     table.made(entry(8), 1_151 * MS);
     assert_eq!(found(&mut table, 2, 1_000 * MS), Some((7, NatSource::Reused)));
     assert_eq!(found(&mut table, 3, 1_150 * MS), Some((8, NatSource::New)));
+}
+
+#[test]
+fn of_two_late_events_the_first_belongs_to_the_first_of_two() {
+    // A busy agent: the first connection ends the old entry and makes another, is refused, and the port is used again, all before
+    // anything is read.
+    let mut table = NatTable::default();
+    table.made(entry(7), 10 * MS);
+    table.opened(&query(2, 1_000 * MS));
+    table.opened(&query(3, 1_115 * MS));
+    table.destroyed(&entry(7), 1_132 * MS);
+    table.made(entry(8), 1_132 * MS);
+    table.destroyed(&entry(8), 1_132 * MS);
+    table.made(entry(9), 1_132 * MS);
+    assert_eq!(found(&mut table, 2, 1_000 * MS), Some((8, NatSource::New)));
+    assert_eq!(found(&mut table, 3, 1_115 * MS), Some((9, NatSource::New)));
+}
+
+#[test]
+fn an_old_entry_that_ends_between_two_syns_took_the_first_along() {
+    let mut table = NatTable::default();
+    table.made(entry(7), 10 * MS);
+    table.destroyed(&entry(7), 1_800 * MS);
+    table.made(entry(8), 2_003 * MS);
+    let repeated = Query { syn_retransmits: 1, last_syn_ns: 2_001 * MS, ..query(2, 1_000 * MS) };
+    let applied = table.resolve(&repeated).unwrap();
+    assert_eq!((applied.entry, applied.source, applied.entries), (entry(8), NatSource::New, 1));
+    assert_eq!(applied.expired, Some((entry(7), 10 * MS)));
+    // The old one had ended before: nothing took the first SYN along.
+    let mut table = NatTable::default();
+    table.made(entry(8), 2_003 * MS);
+    assert_eq!(table.resolve(&repeated).unwrap().expired, None);
 }
 
 #[test]

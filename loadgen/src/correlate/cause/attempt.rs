@@ -79,6 +79,9 @@ fn tell_conn(conn: Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
                 nat.chosen
             ),
             NatSource::Dump => format!("an entry made before it was watched sends it to {} ({whom})", nat.chosen),
+            NatSource::Direct if conn.nat_pod().is_none() => {
+                format!("the connection to {} was not translated: the node had no rule for it", nat.dialled)
+            }
             NatSource::Direct => format!("the gateway dialled {} ({whom}) itself", nat.chosen),
         };
         facts.add(at_ns, "conntrack", what);
@@ -111,6 +114,14 @@ fn tell_conn(conn: Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
             facts.add(at_ns, "kernel", how);
         }
         _ => {}
+    }
+}
+
+/// No rule chose a pod for it: there is no entry, or one that leads to the Service's own address.
+pub fn untranslated(conn: Conn<'_>) -> bool {
+    match conn.nat_source() {
+        None => true,
+        Some(source) => source == NatSource::Direct && conn.nat_pod().is_none(),
     }
 }
 

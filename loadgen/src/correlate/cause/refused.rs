@@ -1,6 +1,6 @@
 //! The attempt was answered with a reset.
 
-use super::attempt::{ending, entry_is_old};
+use super::attempt::{ending, entry_is_old, untranslated};
 use super::{Facts, unanswered};
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
@@ -9,7 +9,7 @@ use crate::report::schema::Cause;
 
 /// Refused: by the host of a pod whose listener is closed, or by the node because there is no endpoint.
 pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<'_>, facts: &mut Facts) -> Cause {
-    if conn.nat_source().is_none() {
+    if untranslated(conn) {
         return unanswered::rejected(ctx, request, conn, facts);
     }
     let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {

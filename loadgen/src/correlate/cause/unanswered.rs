@@ -3,7 +3,7 @@
 use observer::record::NatSource;
 
 use super::Facts;
-use super::attempt::entry_is_old;
+use super::attempt::{entry_is_old, untranslated};
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
 use crate::correlate::limits::{RULE_LAG_NS, WATCH_LAG_NS};
@@ -15,9 +15,7 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
     let Some(life) = attempt.pod.map(|pod| ctx.cluster.pod(pod)) else {
         // A node rejects what it has no endpoint for with ICMP, and sends few of these a second (`net.ipv4.icmp_ratelimit`): most
         // such attempts are not answered at all.
-        if conn.nat_source().is_none()
-            && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts)
-        {
+        if untranslated(conn) && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts) {
             return Cause::NoReadyEndpoint;
         }
         if let Some(nat) = conn.nat().filter(|_| entry_is_old(conn))
@@ -32,6 +30,11 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
     let gave_up_ns = conn.ended_ns().unwrap_or_else(|| ctx.client.at(request).end_ns);
     if life.ending_by(gave_up_ns).is_some() {
         return dead_address(ctx, request, conn, facts);
+    }
+    // An old entry leads to a pod that is there, and would have been answered by a reset at least. Where the Service had no endpoint, the SYN
+    // ended that entry and met the rule that rejects.
+    if entry_is_old(conn) && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts) {
+        return Cause::NoReadyEndpoint;
     }
     // A deletion that the watch tells of a little later may have been at work already.
     if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && conn.syn_retransmits() > 0 {
@@ -48,7 +51,7 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
 
 /// Rejected on the way: no endpoint, or a dead address that the node already knows to be dead.
 pub fn unreachable(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<'_>, facts: &mut Facts) -> Cause {
-    if conn.nat_source().is_none() {
+    if untranslated(conn) {
         return rejected(ctx, request, conn, facts);
     }
     let rejected_ns = conn.ended_ns().unwrap_or_else(|| conn.opened_ns());

@@ -4,7 +4,7 @@ use loadgen::report::schema::{Cause, JoinedBy};
 use observer::record::{Close, ExpiredEntry, NatSource, Outcome};
 
 use super::{failure_of, is, says};
-use crate::synthetic::{World, pod_ref};
+use crate::synthetic::{Try, World, pod_ref};
 
 const THREAD: Option<JoinedBy> = Some(JoinedBy::ThreadOrder);
 const TRACE: Option<JoinedBy> = Some(JoinedBy::Trace);
@@ -215,6 +215,29 @@ fn no_ready_endpoint_and_the_node_does_not_say_so() {
     // The node may know a little before the watch tells us.
     is(&silent(610.0), Cause::NoReadyEndpoint, None, THREAD);
     is(&silent(2_500.0), Cause::Unknown, None, THREAD);
+}
+
+#[test]
+fn no_ready_endpoint_and_what_conntrack_has_is_no_choice() {
+    // The pod is there, and not ready: its container is being started again.
+    let silent = |change: &dyn Fn(&mut Try)| {
+        let mut world = World::new("steady");
+        world.container_ends(550.0, "a", "Error:137");
+        world.no_endpoints(560.0, "ml-inference");
+        let mut flow = world.flow(600.0, "a").answered(504, 1_003);
+        change(flow.last().failed(Outcome::Unanswered, 1_001));
+        failure_of(world, flow)
+    };
+    // The SYN ended an entry of an earlier connection, and the rule rejected it in silence.
+    let failure = silent(&|attempt| _ = attempt.source(NatSource::Reused));
+    is(&failure, Cause::NoReadyEndpoint, Some("a"), THREAD);
+    // Between two sets of rules there was none for the Service: an entry was made that leads to the Service's own address.
+    let failure = silent(&|attempt| {
+        let nat = attempt.source(NatSource::Direct).conn().nat.as_mut().unwrap();
+        (nat.chosen, nat.pod) = (nat.dialled, None);
+    });
+    is(&failure, Cause::NoReadyEndpoint, None, THREAD);
+    says(&failure, "conntrack", "was not translated");
 }
 
 #[test]

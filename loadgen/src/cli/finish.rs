@@ -1,8 +1,10 @@
 //! From raw files to results.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
+use tracing::debug;
 
 use super::args::ShowArgs;
 use super::exit::{Failure, INTERRUPTED, THRESHOLD, TOOL};
@@ -80,10 +82,15 @@ pub fn write(ran: &Ran, fail_if: &[Condition]) -> Result<Report, Failure> {
 }
 
 fn write_to(dir: &Path, fail_if: &[Condition], slowest: usize) -> Result<Report, Failure> {
+    let start = Instant::now();
     let raw = read_run(dir).map_err(Failure::tool)?;
+    let (read, start) = (start.elapsed(), Instant::now());
     let report = judge(correlate_explaining(&raw, slowest), fail_if);
+    let (correlated, start) = (start.elapsed(), Instant::now());
     write_json(&dir.join("report.json"), &report).map_err(Failure::tool)?;
     write_text(&dir.join("report.html"), &html(&report).map_err(Failure::tool)?).map_err(Failure::tool)?;
+    let written = start.elapsed();
+    debug!(requests = raw.client.len(), records = raw.records.len(), ?read, ?correlated, ?written, "report made");
     Ok(report)
 }
 

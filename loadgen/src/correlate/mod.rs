@@ -38,8 +38,11 @@ mod what_if;
 pub use limits::SLOWEST;
 pub use verdict::Propagation;
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use crate::raw::{EndedBy, RawRun, TimelineEntry};
-use crate::report::schema::{Report, RunInfo, SCHEMA_VERSION};
+use crate::report::schema::{Balance, HopReport, LatencyPair, Report, RunInfo, SCHEMA_VERSION, SlowPod, SlowRequest};
 use clients::Clients;
 use clock::WallClock;
 use clocks::Clocks;
@@ -90,18 +93,22 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
 
 fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry], slowest: usize) -> Report {
     let run = &ctx.raw.run;
-    let moments = chain::kernel_moments(ctx);
-    let failed = failures::failures(ctx, &moments);
+    // What went well and what failed are looked at side by side: neither needs the other.
+    let (well, (moments, failed)) = thread::scope(|scope| {
+        let well = scope.spawn(|| Well::of(ctx, slowest));
+        let moments = chain::kernel_moments(ctx);
+        let failed = failures::failures(ctx, &moments);
+        (well.join().unwrap_or_else(|panic| resume_unwind(panic)), (moments, failed))
+    });
+    let Well { hops, ways_unmeasured, balance, slow_pod, slow, latency } = well;
     let ledger = ledger::ledger(ctx, &failed);
     let deletions = failures::deletions(ctx, &moments, &failed);
     let scaling = scaling::scaling(ctx, timeline, &deletions);
     let reapplied = scaling::warnings(timeline, run.started_ns);
     let timeline = timeline::items(timeline, run, ctx.clock);
-    let (hops, ways_unmeasured) = hops::hops(ctx);
     let completeness = completeness::completeness(ctx, &failed);
     let pods = pods::pods(ctx, &failed);
     let canary = canary::canary(ctx);
-    let (balance, slow_pod) = (balance::balance(ctx), slow_pod::slow_pod(ctx));
     let verdicts = {
         let failures: Vec<_> = failed.iter().map(|failed| &failed.failure).collect();
         let findings = verdict::Findings {
@@ -124,12 +131,12 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry], slowest: usize) 
         run: run_info(ctx),
         environment: run.environment.clone(),
         config: run.config.clone(),
-        latency: ledger::latency(ctx.client),
+        latency,
         balance,
         slow_pod,
         canary,
         revisions: revisions::revisions(ctx),
-        slow: slow::slowest(ctx, slowest),
+        slow,
         observer_cost: completeness::observer_cost(ctx),
         ledger,
         completeness,
@@ -142,6 +149,31 @@ fn assemble(ctx: &Context<'_, '_>, timeline: &[&TimelineEntry], slowest: usize) 
         verdicts,
         thresholds: Vec::new(),
         warnings,
+    }
+}
+
+/// The sections about successes.
+struct Well {
+    hops: Vec<HopReport>,
+    /// Successes whose way could not be measured.
+    ways_unmeasured: u64,
+    balance: Option<Balance>,
+    slow_pod: Option<SlowPod>,
+    slow: Vec<SlowRequest>,
+    latency: LatencyPair,
+}
+
+impl Well {
+    fn of(ctx: &Context<'_, '_>, slowest: usize) -> Self {
+        let (hops, ways_unmeasured) = hops::hops(ctx);
+        Self {
+            hops,
+            ways_unmeasured,
+            balance: balance::balance(ctx),
+            slow_pod: slow_pod::slow_pod(ctx),
+            slow: slow::slowest(ctx, slowest),
+            latency: ledger::latency(ctx.client),
+        }
     }
 }
 

@@ -72,19 +72,23 @@ fn keep(options: &Options, _lock: &Lock, steps: &Steps) -> Result<Option<Cluster
     }
     let what = if ended.is_empty() { "a node is not Ready".into() } else { format!("{} ended", ended.join(", ")) };
     steps.say(format!("repairing the cluster: {what}"));
-    for name in &ended {
-        journal.daemons.remove(name);
-    }
     // Killed from here on, the next `up` starts anew instead of repairing a repair.
     journal.complete = false;
     let bin_dir = journal.bin_dir.clone();
-    match run(options, &bin_dir, &mut journal, &cluster, steps) {
-        Ok(()) => Ok(Some(cluster)),
-        Err(Error::Interrupted) => Err(Error::Interrupted),
-        Err(error) => {
-            steps.say(format!("it cannot be repaired ({error}); making it anew"));
-            Ok(None)
+    let mut first = true;
+    loop {
+        journal.daemons.retain(|_, process| process.is_alive());
+        match run(options, &bin_dir, &mut journal, &cluster, steps) {
+            Ok(()) => return Ok(Some(cluster)),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            // What killed one daemon may have been at another when we looked.
+            Err(Error::DaemonEnded { name, .. }) if first => steps.say(format!("{name} ended meanwhile: once more")),
+            Err(error) => {
+                steps.say(format!("it cannot be repaired ({error}); making it anew"));
+                return Ok(None);
+            }
         }
+        first = false;
     }
 }
 

@@ -1,6 +1,8 @@
 //! The index over all records of a run.
 
 use std::cmp::Ordering;
+use std::panic::resume_unwind;
+use std::thread;
 
 use observer::record::{ExchangeEnd, Hop};
 
@@ -93,27 +95,41 @@ impl<'a> Seen<'a> {
     /// Puts everything in order of time. What was still open when it was told may be told again at its end: the end comes
     /// first, and stays.
     fn order(&mut self) {
-        let records = self.records;
-        let node = |number: u16| self.by_number[usize::from(number)];
-        self.conns = in_order(records.connections.iter().map(|row| node(row.node).1.ours(row.opened_ns)), |row| {
-            let row = &records.connections[row as usize];
-            (node(row.node).0, records.cookie(row.id), records.time(row.opened_ns, row.closed).is_none())
-        });
-        self.conns.dedup_by_key(|row| records.connections[*row as usize].id);
-        self.exchanges =
-            in_order(records.exchanges.iter().map(|row| node(row.node).1.ours(row.request_start_ns)), |row| {
+        let (records, by_number) = (self.records, &self.by_number);
+        let node = |number: u16| by_number[usize::from(number)];
+        let conns = || {
+            let times_ns = records.connections.iter().map(|row| node(row.node).1.ours(row.opened_ns));
+            let mut conns = in_order(times_ns, |row| {
+                let row = &records.connections[row as usize];
+                (node(row.node).0, records.cookie(row.id), records.time(row.opened_ns, row.closed).is_none())
+            });
+            conns.dedup_by_key(|row| records.connections[*row as usize].id);
+            conns
+        };
+        let exchanges = || {
+            let times_ns = records.exchanges.iter().map(|row| node(row.node).1.ours(row.request_start_ns));
+            let mut exchanges = in_order(times_ns, |row| {
                 let row = &records.exchanges[row as usize];
                 (node(row.node).0, records.cookie(row.conn), row.index, row.end == ExchangeEnd::Open)
             });
-        self.exchanges.dedup_by_key(|row| {
-            let row = &records.exchanges[*row as usize];
-            (row.conn, row.index)
-        });
-        self.translations =
-            in_order(records.translations.iter().map(|row| node(row.node).1.ours(row.created_ns)), |row| {
+            exchanges.dedup_by_key(|row| {
+                let row = &records.exchanges[*row as usize];
+                (row.conn, row.index)
+            });
+            exchanges
+        };
+        let translations = || {
+            let times_ns = records.translations.iter().map(|row| node(row.node).1.ours(row.created_ns));
+            in_order(times_ns, |row| {
                 let row = &records.translations[row as usize];
                 (records.address(row.client), records.address(row.source_seen), node(row.node).0)
-            });
+            })
+        };
+        (self.conns, self.exchanges, self.translations) = thread::scope(|scope| {
+            let conns = scope.spawn(conns);
+            let (exchanges, translations) = (exchanges(), translations());
+            (conns.join().unwrap_or_else(|panic| resume_unwind(panic)), exchanges, translations)
+        });
     }
 
     /// The connection at that position.

@@ -63,7 +63,7 @@ pub unsafe fn socket(sk: *mut c_void) -> *mut Socket {
     unsafe { bpf_sk_storage_get((&raw const SOCKETS).cast_mut().cast(), sk, core::ptr::null_mut(), 0).cast() }
 }
 
-/// The same, made when it does not exist. Null: no memory (counted).
+/// The same, made when it does not exist. Null: it could not be made (counted).
 ///
 /// # Safety
 ///
@@ -71,19 +71,27 @@ pub unsafe fn socket(sk: *mut c_void) -> *mut Socket {
 #[inline(always)]
 pub unsafe fn make_socket(sk: *mut c_void) -> *mut Socket {
     // SAFETY: as above.
-    let socket: *mut Socket = unsafe {
-        bpf_sk_storage_get(
-            (&raw const SOCKETS).cast_mut().cast(),
-            sk,
-            core::ptr::null_mut(),
-            BPF_SK_STORAGE_GET_F_CREATE as u64,
-        )
+    let socket = unsafe { create(sk) };
+    if !socket.is_null() {
+        return socket;
     }
-    .cast();
+    // Of two CPUs that make it at once the kernel gives null to the one that comes second; it is there by now.
+    // SAFETY: as above.
+    let socket = unsafe { create(sk) };
     if socket.is_null() {
         count(Counter::NO_STORAGE);
     }
     socket
+}
+
+/// # Safety
+///
+/// As for [`socket`].
+#[inline(always)]
+unsafe fn create(sk: *mut c_void) -> *mut Socket {
+    let (map, flags) = ((&raw const SOCKETS).cast_mut().cast(), BPF_SK_STORAGE_GET_F_CREATE as u64);
+    // SAFETY: checked by the verifier; the helper returns null or a value of the map.
+    unsafe { bpf_sk_storage_get(map, sk, core::ptr::null_mut(), flags).cast() }
 }
 
 /// Room in the ring buffer. `None`: full, and counted under `lost`.

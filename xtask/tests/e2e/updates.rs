@@ -90,7 +90,9 @@ fn canary_of(bench: &Bench, name: &str, arguments: &[&str]) -> Result<()> {
     ensure!(share["total_count"] == run.number("/ledger/sent")?, "{share}");
     let p = share["p_value"].as_f64().context("no test of the share")?;
     ensure!(p > 0.0001, "one connection in ten is not what came out: {share}");
-    ensure!(report["decision"] == "promote", "both versions are the same: {report}");
+    // Both versions are the same, but one share in a hundred is off by chance as far as the report's own test goes.
+    let wanted = if p < 0.01 { "hold" } else { "promote" };
+    ensure!(report["decision"] == wanted, "both versions are the same: {report}");
     ensure!(verdict(&run, "Q10.5")?["claim"].is_string(), "no claim");
     Ok(())
 }

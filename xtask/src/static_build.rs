@@ -10,26 +10,8 @@ use crate::{
     setup::Tools,
 };
 
-/// What is optimised less than the rest, since optimising it takes minutes of a first build and gains nothing that anybody would notice.
-const LESS: &[(&str, u8)] = &[
-    // The request path of the load generator is short beside what the kernel does for a request, and reading a run of minutes takes
-    // a second. `cargo build --release -p loadgen` makes the one for runs of millions of requests.
-    ("goose", 1),
-    ("loadgen", 1),
-    // Talking to the API server.
-    ("aws-lc-sys", 1),
-    ("jiff", 1),
-    ("rustls", 1),
-    ("jsonpath-rust", 0),
-    ("k8s-openapi", 0),
-    ("kube-client", 0),
-    ("serde-saphyr", 0),
-    // Reading the command line, once.
-    ("annotate-snippets", 0),
-    ("clap_builder", 0),
-    ("regex-automata", 0),
-    ("regex-syntax", 0),
-];
+/// Profiles, as a configuration of cargo's.
+const PROFILES: &str = "xtask/src/static_build.toml";
 
 /// The load generator. It is built like the images' binaries so that the dependencies they share are built once.
 pub fn loadgen() -> Result<PathBuf> {
@@ -56,15 +38,9 @@ pub fn build(binaries: &[&str], tools: &Tools) -> Result<PathBuf> {
         .args(["build", "--release", "--target", &triple, "--target-dir"])
         .arg(&folder)
         .args(["--config", &format!("target.{triple}.rustflags={flags}")])
-        // Optimising once more across a crate's own units takes a third of a first build, and no request waits for it.
-        .args(["--config", r#"profile.release.lto="off""#])
-        // An image needs no symbols.
-        .args(["--config", "profile.release.debug=false", "--config", r#"profile.release.strip="symbols""#])
+        .args(["--config", PROFILES])
         // Always all packages, so that their dependencies get the same features whichever binary is asked for.
         .args(["-p", "inference", "-p", "observer", "-p", "loadgen"]);
-    for (package, level) in LESS {
-        build.args(["--config", &format!("profile.release.package.{package}.opt-level={level}")]);
-    }
     for binary in binaries {
         build.args(["--bin", binary]);
     }

@@ -94,7 +94,7 @@ fn compile(go: &Go, dir: &Path, steps: &Steps) -> Result<()> {
     let mut command = yielding(&go.path);
     // -buildvcs=false: the cache may lie within someone's repository. The linker drops what is there for debuggers; not
     // making it in the first place saves a seventh of the time.
-    let flags = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-tags", source::TAGS, "-ldflags"];
+    let flags = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags"];
     command.arg("build").args(flags).arg(source::linker_flags()).arg("-o");
     command.arg(&bin).arg("tool").current_dir(dir.join("source"));
     command.env("CGO_ENABLED", "0").env("GOWORK", "off").env_remove("GOOS").env_remove("GOARCH");

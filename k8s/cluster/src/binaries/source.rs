@@ -15,9 +15,6 @@ const COREDNS: &str = include_str!("../../coredns/main.go");
 /// The module's files, by their paths.
 const FILES: [(&str, &str); 3] = [("go.mod", GO_MOD), ("go.sum", GO_SUM), ("coredns/main.go", COREDNS)];
 
-/// containerd without what a one-node lab has no use for: plugins in WebAssembly, whose runtime it would bring, and other snapshotters.
-pub(super) const TAGS: &str = "nri_no_wasm,no_devmapper,no_zfs";
-
 /// The version of Kubernetes that go.mod names, such as `v1.36.3`.
 pub fn kubernetes_version() -> &'static str {
     required("k8s.io/kubernetes").unwrap_or("v0.0.0")
@@ -55,7 +52,6 @@ pub(super) fn key() -> String {
         }
     }
     hash.update(linker_flags());
-    hash.update(TAGS);
     hash.update(std::env::consts::ARCH);
     hash.finalize().iter().take(10).fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
 }

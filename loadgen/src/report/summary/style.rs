@@ -27,14 +27,16 @@ impl Style {
         if self.color { format!("\u{1b}[31m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// A paragraph, indented, wrapped at spaces.
+    /// A paragraph, indented, wrapped at spaces, but not at those between a figure and its unit.
     pub fn paragraph(self, first: &str, text: &str) -> String {
         let indent = first.chars().count();
         let room = usize::from(self.width).saturating_sub(indent).max(20);
         let mut out = String::from(first);
         let mut used = 0;
-        for word in text.split(' ') {
-            let length = word.chars().count();
+        let mut words = text.split(' ').peekable();
+        while let Some(word) = words.next() {
+            let unit = words.next_if(|next| word.ends_with(|c: char| c.is_ascii_digit()) && is_unit(next));
+            let length = word.chars().count() + unit.map_or(0, |unit| 1 + unit.chars().count());
             if used > 0 && used + 1 + length > room {
                 out.push('\n');
                 out.extend(std::iter::repeat_n(' ', indent));
@@ -44,6 +46,7 @@ impl Style {
                 used += 1;
             }
             out.push_str(word);
+            out.extend(unit.into_iter().flat_map(|unit| [" ", unit]));
             used += length;
         }
         out.push('\n');
@@ -60,6 +63,12 @@ impl Style {
         }
         table
     }
+}
+
+/// Whether a word of a paragraph is the unit of the figure before it.
+fn is_unit(word: &str) -> bool {
+    let bare = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%');
+    matches!(bare, "%" | "ns" | "µs" | "ms" | "s" | "min")
 }
 
 /// A table as lines without trailing blanks. A name or a figure is never broken in two as long as there is room: only
@@ -160,5 +169,15 @@ mod tests {
         let text = style.paragraph("  Q1  ", "one two three four five six seven eight nine");
         assert!(text.lines().all(|line| line.chars().count() <= 30), "{text}");
         assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("      ")));
+    }
+
+    #[test]
+    fn a_figure_and_its_unit_stay_on_one_line() {
+        let text = "2 of 87 failed (2.30 %), after 201 ms; and 87 more";
+        for width in 20..60 {
+            let lines = Style { width, color: false }.paragraph("", text);
+            assert!(lines.contains("(2.30 %),") && lines.contains("201 ms;"), "{lines}");
+            assert_eq!(lines.trim_end().replace('\n', " "), text);
+        }
     }
 }

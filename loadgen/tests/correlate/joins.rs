@@ -47,6 +47,35 @@ fn a_wrong_trace_id_in_the_thread_order_is_a_conflict() {
     assert!(report.warnings.iter().any(|warning| warning.contains("carries the trace id of request 1")));
 }
 
+/// Events of conntrack are stamped when they are read. An agent that stands still for a second reads them after later bounds.
+#[test]
+fn a_translation_that_was_read_late_is_still_the_one_of_both_ends() {
+    for late_us in [1_001_500, 30_000_000] {
+        let mut world = World::new("steady");
+        let first = world.flow(10.0, "a");
+        let older = first.translation.clone().unwrap();
+        let mut second = world.flow(5_000.0, "b");
+        // The gateway has seen the same address and port before, for another port of the client.
+        let seen = older.nat.source_seen;
+        second.front_conn.as_mut().unwrap().remote = seen;
+        second.front.as_mut().unwrap().remote = seen;
+        let translation = second.translation.as_mut().unwrap();
+        translation.nat.source_seen = seen;
+        translation.nat.created_ns = second.client.sent_ns + late_us * 1_000;
+        let mut third = world.flow(10_000.0, "a");
+        // And the client has used its port before, which was seen as another one.
+        third.client.local = first.client.local;
+        let translation = third.translation.as_mut().unwrap();
+        translation.client = older.client;
+        translation.nat.created_ns = third.client.sent_ns + 1_000_250_000;
+        for flow in [first, second, third] {
+            world.add(flow);
+        }
+        let report = correlate(&world.finish());
+        assert_eq!(report.completeness.join_conflicts, Some(0), "{late_us} µs: {:?}", report.warnings);
+    }
+}
+
 #[test]
 fn two_pods_for_one_connection_are_a_conflict() {
     let mut world = World::new("steady");

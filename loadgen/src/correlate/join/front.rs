@@ -21,6 +21,8 @@ pub fn join(input: &Input<'_, '_>, conflicts: &mut Conflicts) -> Vec<Front> {
     let mut fronts = Vec::with_capacity(input.client.len());
     for (position, request) in (0..).zip(input.client.iter()) {
         let mut front = Front::default();
+        let own = request.addresses().and_then(|tuple| seen.tuple_of(tuple));
+        let mut certain = false;
         let named = seen.of_request(Hop::Front, position);
         if let Some(first) = named.first() {
             let exchange = seen.exchange(*first);
@@ -28,8 +30,13 @@ pub fn join(input: &Input<'_, '_>, conflicts: &mut Conflicts) -> Vec<Front> {
             front.conn = seen.conn_position(exchange.conn_id).into();
             front.joined_by = Some(JoinedBy::Trace);
             let opened_ns = front.conn.get().map_or(exchange.request_start_ns(), |conn| seen.conn(conn).opened_ns());
-            front.translation =
-                by_seen_tuple.latest(exchange.inbound(), opened_ns.saturating_add(CONNTRACK_LAG_NS)).into();
+            // Where the client knows its own address, both ends of a translation are known: late events cannot mislead then.
+            let both = own.and_then(|own| {
+                by_seen_tuple.nearest(exchange.inbound(), opened_ns, |translation| translation.as_dialled() == own)
+            });
+            let latest = || by_seen_tuple.latest(exchange.inbound(), opened_ns.saturating_add(CONNTRACK_LAG_NS));
+            front.translation = both.or_else(latest).into();
+            certain = both.is_some();
             if named.len() > 1 {
                 conflicts.add(|| {
                     format!("request {}: its trace id was seen {} times at the gateway", request.seq, named.len())
@@ -37,7 +44,7 @@ pub fn join(input: &Input<'_, '_>, conflicts: &mut Conflicts) -> Vec<Front> {
             }
         }
         // The same hop by address, where the client knows its own: through the translation to the gateway's socket.
-        let by_address = request.addresses().and_then(|tuple| seen.tuple_of(tuple)).and_then(|tuple| {
+        let by_address = own.filter(|_| !certain).and_then(|tuple| {
             by_client.latest(tuple, request.end_ns.saturating_add(CONNTRACK_LAG_NS + input.clock_error_ns))
         });
         match (front.translation.get(), by_address) {

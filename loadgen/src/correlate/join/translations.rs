@@ -36,6 +36,16 @@ impl<'r, F: Fn(Trans<'r>) -> Tuple> Translations<'r, F> {
         there.iter().rev().find(|position| (self.tuple)(self.seen.translation(**position)) == tuple).copied()
     }
 
+    /// The one made nearest to that time among those that are `wanted` as well.
+    pub fn nearest(&self, tuple: Tuple, to_ns: u64, wanted: impl Fn(Trans<'r>) -> bool) -> Option<u32> {
+        let there = self.by_place.of(place(tuple, self.places)).iter().copied();
+        let fitting = there.filter(|position| {
+            let translation = self.seen.translation(*position);
+            (self.tuple)(translation) == tuple && wanted(translation)
+        });
+        fitting.min_by_key(|position| self.seen.translation(*position).created_ns().abs_diff(to_ns))
+    }
+
     /// How many were made by then: their positions are in order of time. Requests come nearly in that order as well, so it is
     /// looked for around the last answer, in steps that double, and then by halves.
     fn made_by(&self, by_ns: u64) -> u32 {

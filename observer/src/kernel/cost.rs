@@ -1,14 +1,10 @@
 //! What the observer itself costs: its process, and its programs in the kernel.
 
-use std::{
-    fs,
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
-    time::Instant,
-};
+use std::{fs, os::fd::OwnedFd, time::Instant};
 
 use aya::{Ebpf, sys::Stats};
 
-use super::programs;
+use super::{fdinfo, programs};
 use crate::api::Cost;
 
 const STATS_SYSCTL: &str = "/proc/sys/kernel/bpf_stats_enabled";
@@ -59,15 +55,10 @@ pub(super) fn per_program(ebpf: &Ebpf) -> Vec<(&'static str, u64, u64)> {
     programs::TABLE
         .iter()
         .filter_map(|spec| {
-            let fd = ebpf.program(spec.name)?.fd().ok()?.as_fd().as_raw_fd();
-            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-            Some((spec.name, field(&info, "run_time_ns:")?, field(&info, "run_cnt:")?))
+            let info = fdinfo::of(ebpf, spec.name)?;
+            Some((spec.name, fdinfo::number(&info, "run_time_ns")?, fdinfo::number(&info, "run_cnt")?))
         })
         .collect()
-}
-
-fn field(info: &str, name: &str) -> Option<u64> {
-    info.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
 }
 
 fn cpu_ns() -> u64 {

@@ -156,7 +156,7 @@ impl Kernel {
 
     /// The kernel side's counters: what was lost, and what is worth knowing.
     pub fn counters(&self) -> Counters {
-        Counters::read(&self.counters)
+        Counters::read(&self.counters, &self.ebpf)
     }
 
     /// What the programs and this process have cost since load. `exchanges` is left 0.

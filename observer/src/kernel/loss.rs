@@ -2,8 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use aya::maps::{MapData, PerCpuArray};
+use aya::{
+    Ebpf,
+    maps::{MapData, PerCpuArray},
+};
 use observer_ebpf::wire::Counter;
+
+use super::{fdinfo, programs};
+
+/// The kernel skipped a program, since a packet's interrupt came while the same one ran on that CPU (for another socket).
+const SKIPPED: &str = "program_skipped";
+
+/// How often it did, of all programs together. `None`: this kernel does not count it (before 5.12).
+fn skipped(ebpf: &Ebpf) -> Option<u64> {
+    let of = |spec: &programs::Spec| fdinfo::number(&fdinfo::of(ebpf, spec.name)?, "recursion_misses");
+    programs::TABLE.iter().filter_map(of).reduce(|sum, more| sum + more)
+}
 
 /// Counters by name, summed over the CPUs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,13 +34,16 @@ impl Counters {
         self.lost.values().sum()
     }
 
-    /// Reads the per-CPU array. A slot that cannot be read is missing from the answer.
-    pub(super) fn read(map: &PerCpuArray<MapData, u64>) -> Self {
+    /// Reads the per-CPU array, and what the kernel itself counts. What cannot be read is missing from the answer.
+    pub(super) fn read(map: &PerCpuArray<MapData, u64>, ebpf: &Ebpf) -> Self {
         let mut all = Self::default();
         for counter in Counter::ALL {
             let Ok(values) = map.get(&counter.index, 0) else { continue };
             let of = if counter.lost { &mut all.lost } else { &mut all.seen };
             of.insert(counter.name.into(), values.iter().sum());
+        }
+        if let Some(skipped) = skipped(ebpf) {
+            all.lost.insert(SKIPPED.into(), skipped);
         }
         all
     }

@@ -2,6 +2,7 @@
 
 mod btf;
 mod cost;
+mod fdinfo;
 mod features;
 mod load;
 mod log;

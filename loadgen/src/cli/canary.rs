@@ -13,7 +13,9 @@ Examples:
   loadgen canary
   loadgen canary --duration 2m --max-failed 0.5%
   loadgen canary --deployment ml-inference --canary ml-inference-canary
-  loadgen canary --weight 10%    # k8s/lab/overlays/canary-weighted: the gateway splits, not the replicas";
+  loadgen canary --weight 10%
+
+The last one is for k8s/lab/overlays/canary-weighted, where the gateway splits and not the replicas.";
 
 /// `canary`.
 #[derive(Clone, Debug, clap::Args)]

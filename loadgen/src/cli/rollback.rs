@@ -11,8 +11,10 @@ pub const HELP: &str = "It does what `kubectl rollout undo` does, under load, an
 Examples:
   loadgen rollback
   loadgen rollback --to-revision 1
-  loadgen rollback --image hashicorp/http-echo:0.2.3    # updates first, so that there is something to undo
-  loadgen rollback --no-restore";
+  loadgen rollback --image hashicorp/http-echo:0.2.3
+  loadgen rollback --no-restore
+
+With --image it updates first, so that there is something to undo.";
 
 /// `rollback`.
 #[derive(Clone, Debug, clap::Args)]

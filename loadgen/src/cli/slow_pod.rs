@@ -16,10 +16,11 @@ use crate::experiment::slow_pod::{By, SlowPod};
 pub const HELP: &str = "Examples:
   loadgen slow-pod
   loadgen slow-pod --by delay --delay 200ms --jitter 50ms
-  loadgen slow-pod --by cpu --cpu 20m --rate 100
+  loadgen slow-pod --by cpu --cpu 20m --rate 40 --path '/predict?burn_ms=1'
   loadgen slow-pod --pod newest --during 1m --fail-if 'failed>0'
 
---by cpu lowers the pod's CPU limit in place (Kubernetes 1.33 and later), as a node with less CPU would.
+--by cpu lowers the pod's CPU limit in place (Kubernetes 1.33 and later), as a node with less CPU would. A request that
+needs hardly any CPU does not mind: burn_ms makes this project's inference image burn some for each.
 --by delay uses the switch of this project's inference image. The pod is put back as it was, also on Ctrl-C.";
 
 /// How.

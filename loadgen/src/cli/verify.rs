@@ -21,8 +21,9 @@ pub const HELP: &str = "Examples:
   loadgen verify
   loadgen verify --step 7
   loadgen verify --show-secrets
-  loadgen verify --debug-image busybox:1.36     # also from inside pods, as in Step 5
+  loadgen verify --debug-image busybox:1.36
 
+The last one also looks from inside pods, as in Step 5.
 What is not deployed yet is not reached, and no failure, unless --step demands it. Exit code 1: a check failed.";
 
 /// `verify`.

@@ -29,6 +29,7 @@ mod scaling;
 mod seen;
 mod slow;
 mod slow_pod;
+mod stopped;
 mod timeline;
 mod timeline_scaling;
 mod verdict;

@@ -2,10 +2,12 @@
 
 use std::cmp::Reverse;
 
+use super::cluster::PodAt;
 use super::context::Context;
-use super::hops::{Stretch, stretches};
+use super::hops::{Part, Stretch, stretches};
 use super::ledger::start_ns;
 use super::seen::Conn;
+use super::stopped::Stopped;
 use crate::report::schema::{SlowCause, SlowRequest};
 
 /// A SYN is repeated after one second; nothing faster is one.
@@ -31,35 +33,58 @@ pub fn slowest(ctx: &Context<'_, '_>, count: usize) -> Vec<SlowRequest> {
 fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest {
     let client = ctx.client.at(request);
     let way = stretches(ctx, request);
-    // Of equally long stretches the earlier one.
-    let longest = way.as_ref().and_then(|way| {
-        way.iter().map(|part| (part.stretch, part.ns)).max_by_key(|(stretch, ns)| (*ns, Reverse(*stretch)))
-    });
+    let longest = way.as_deref().and_then(|way| longest(start_ns(client), way));
     let attempt = ctx.join.decisive(request);
     let pod = attempt.and_then(|attempt| attempt.pod).map(|pod| ctx.pod_name(pod));
     let (cause, why) = match longest {
         None => (SlowCause::Unknown, "its way was not measured".to_owned()),
-        Some((stretch, ns)) if ns * 2 < latency_ns => {
-            (SlowCause::Unknown, format!("no single part stands out; the longest is {}", stretch.name()))
+        Some(part) if part.ns() * 2 < latency_ns => {
+            (SlowCause::Unknown, format!("no single part stands out; the longest is {}", part.stretch.name()))
         }
-        Some((stretch, ns)) => cause_of(ctx, request, stretch, ns),
+        Some(part) => cause_of(ctx, request, part),
     };
-    let share = longest.map_or(String::new(), |(stretch, ns)| {
-        format!("{:.1} ms of {:.1} ms in {}: ", ns as f64 / 1e6, latency_ns as f64 / 1e6, stretch.name())
+    let share = longest.map_or(String::new(), |part| {
+        format!("{:.1} ms of {:.1} ms in {}: ", part.ns() as f64 / 1e6, latency_ns as f64 / 1e6, part.stretch.name())
     });
     SlowRequest {
         trace_id: client.trace_id(),
         seq: client.seq,
         latency_us: (latency_ns + 500) / 1_000,
-        slowest_hop: longest.map(|(stretch, _)| stretch.name().to_owned()),
-        slowest_hop_us: longest.map(|(_, ns)| (ns + 500) / 1_000),
+        slowest_hop: longest.map(|part| part.stretch.name().to_owned()),
+        slowest_hop_us: longest.map(|part| (part.ns() + 500) / 1_000),
         cause,
         pod: pod.map(ToOwned::to_owned),
         explanation: format!("{share}{why}"),
     }
 }
 
-fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (SlowCause, String) {
+/// The longest part of a request's way.
+#[derive(Clone, Copy)]
+struct Longest {
+    stretch: Stretch,
+    from_ns: u64,
+    to_ns: u64,
+}
+
+impl Longest {
+    fn ns(self) -> u64 {
+        self.to_ns - self.from_ns
+    }
+}
+
+/// Of equally long ones the earlier.
+fn longest(start_ns: u64, way: &[Part]) -> Option<Longest> {
+    let mut to_ns = start_ns;
+    let parts = way.iter().map(|part| {
+        let from_ns = to_ns;
+        to_ns += part.ns;
+        Longest { stretch: part.stretch, from_ns, to_ns }
+    });
+    parts.max_by_key(|part| (part.ns(), Reverse(part.stretch)))
+}
+
+fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Longest) -> (SlowCause, String) {
+    let (stretch, ns) = (part.stretch, part.ns());
     let attempt = ctx.join.decisive(request);
     let conn = attempt.and_then(|attempt| ctx.conn(attempt));
     let pod = attempt.and_then(|attempt| attempt.pod);
@@ -82,30 +107,62 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, stretch: Stretch, ns: u64) -> (
         Stretch::ConnectToGateway if syn_repeated(ctx, request, ns) => {
             (SlowCause::SynRetransmit, "the client's SYN to the gateway had to be sent again".to_owned())
         }
-        Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "the gateway did not read it sooner".to_owned()),
-        Stretch::QueuedAtPod | Stretch::Pod => {
-            let throttled = throttled(ctx, request);
-            let coarse_us = throttled.and_then(|throttled| throttled.within_us(ns / 1_000)).unwrap_or(0);
-            let (least_us, most_us) = stopped_us(ctx, request, stretch);
-            let (least_us, most_us) = (least_us.max(coarse_us), most_us.max(coarse_us));
-            // Less than half of it explains something, but not why it was slow.
-            if u64::midpoint(least_us, most_us) * 2_000 >= ns {
-                let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
-                let (least, most) = (ms(least_us), ms(most_us));
-                let long = if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") };
-                return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long} of that time"));
-            }
-            let beside = throttled.filter(|throttled| throttled.us > 0).map_or(String::new(), |throttled| {
-                let (us, s) = (throttled.us, throttled.window_us as f64 / 1e6);
-                format!("; its CPU limit stopped it for {us} µs of the {s:.1} s around, which may be the reason")
-            });
-            match stretch {
-                Stretch::QueuedAtPod => (SlowCause::QueuedAtPod, format!("{name} did not read it sooner{beside}")),
-                _ => (SlowCause::SlowPod, format!("{name} took that long to answer{beside}")),
-            }
+        Stretch::ConnectToGateway if ns >= SYN_TIMEOUT_NS => match along_older_entry(ctx, request) {
+            Some(why) => (SlowCause::SynRetransmit, why),
+            None => (SlowCause::Unknown, unexplained(stretch)),
+        },
+        Stretch::QueuedAtGateway | Stretch::Gateway | Stretch::GatewayWrite | Stretch::GatewayReturn => {
+            in_process(ctx, request, part, ctx.front(request).pod)
         }
-        other => (SlowCause::Unknown, format!("nothing that was measured explains the time in {}", other.name())),
+        Stretch::QueuedAtPod | Stretch::Pod => {
+            in_process(ctx, request, part, ctx.join.decisive(request).and_then(|attempt| attempt.pod))
+        }
+        other => (SlowCause::Unknown, unexplained(other)),
     }
+}
+
+/// The time that a pod's process had something and did nothing that anybody saw.
+fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<PodAt>) -> (SlowCause, String) {
+    let Some(life) = whose.map(|pod| ctx.cluster.pod(pod)) else {
+        return (SlowCause::Unknown, unexplained(part.stretch));
+    };
+    let client = ctx.client.at(request);
+    let stopped = Stopped::of(life, (part.from_ns, part.to_ns), (start_ns(client), client.end_ns));
+    let name = life.name;
+    // Less than half of it explains something, but not why it was slow.
+    if stopped.middle_us() * 2_000 >= part.ns() {
+        let long = stopped.in_words();
+        return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long} of that time"));
+    }
+    let (cause, what) = match part.stretch {
+        Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "did not read it sooner"),
+        Stretch::QueuedAtPod => (SlowCause::QueuedAtPod, "did not read it sooner"),
+        Stretch::Pod => (SlowCause::SlowPod, "took that long to answer"),
+        Stretch::GatewayReturn => (SlowCause::SlowGateway, "took that long to pass the answer on"),
+        _ => (SlowCause::SlowGateway, "took that long to pass the request on"),
+    };
+    (cause, format!("{name} {what}{}", stopped.around_in_words()))
+}
+
+fn unexplained(stretch: Stretch) -> String {
+    format!("nothing that was measured explains the time in {}", stretch.name())
+}
+
+/// The node made an entry for the client's connection only a SYN timeout after it was sent, and until then had one of an earlier
+/// connection from the same port, to a gateway pod on its way out: that is where the first SYNs went.
+fn along_older_entry(ctx: &Context<'_, '_>, request: u32) -> Option<String> {
+    let sent_ns = ctx.client.at(request).sent_ns;
+    let made = ctx.seen.translation(ctx.front(request).translation.get()?);
+    let late_ns = made.created_ns().checked_sub(sent_ns).filter(|ns| *ns >= SYN_TIMEOUT_NS)?;
+    let of_port = ctx.seen.translations().take_while(|older| older.created_ns() <= sent_ns);
+    let older = of_port.filter(|older| older.as_dialled() == made.as_dialled()).last()?;
+    let life = ctx.cluster.pod(older.pod?);
+    life.ending_by(made.created_ns())?;
+    Some(format!(
+        "the client's SYN had to be sent again: an older conntrack entry of its source port led to {}, which was on its way out, and a new one was made after {:.1} s",
+        life.name,
+        late_ns as f64 / 1e9
+    ))
 }
 
 /// The node knew of the client's connection at once, but the gateway only a SYN timeout later.
@@ -115,58 +172,4 @@ fn syn_repeated(ctx: &Context<'_, '_>, request: u32, ns: u64) -> bool {
     let opened_ns = front.conn.get().map(|at| ctx.seen.conn(at).opened_ns());
     ns >= SYN_TIMEOUT_NS
         && created_ns.zip(opened_ns).is_some_and(|(created, opened)| opened.saturating_sub(created) >= SYN_TIMEOUT_NS)
-}
-
-/// For how long the serving pod's limit stopped it in that part of the way, at least and at most, by what the agent of its node read.
-fn stopped_us(ctx: &Context<'_, '_>, request: u32, stretch: Stretch) -> (u64, u64) {
-    let Some(attempt) = ctx.join.decisive(request) else { return (0, 0) };
-    let (Some(pod), Some(exchange)) = (attempt.pod, ctx.pod_exchange(attempt)) else { return (0, 0) };
-    let read_ns = exchange.request_read_ns().unwrap_or(exchange.request_start_ns());
-    let (from_ns, to_ns) = match stretch {
-        Stretch::QueuedAtPod => (exchange.request_start_ns(), read_ns),
-        _ => (read_ns, exchange.last_seen_ns()),
-    };
-    let part_us = to_ns.saturating_sub(from_ns) / 1_000;
-    let stops = ctx.cluster.pod(pod).stops.iter().map(|stops| stops.within_us(from_ns, to_ns));
-    let (least_us, most_us) = stops.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    (least_us.min(part_us), most_us.min(part_us))
-}
-
-/// How long a pod was throttled between the two readings around a request.
-#[derive(Clone, Copy)]
-struct Throttled {
-    us: u64,
-    window_us: u64,
-}
-
-impl Throttled {
-    /// What of it must have fallen into a part of the window: whatever the rest of the window cannot hold.
-    /// `None`: nothing is proven.
-    fn within_us(self, part_us: u64) -> Option<u64> {
-        let rest_us = self.window_us.saturating_sub(part_us);
-        self.us.checked_sub(rest_us).filter(|us| *us > 0).map(|us| us.min(part_us))
-    }
-}
-
-fn throttled(ctx: &Context<'_, '_>, request: u32) -> Option<Throttled> {
-    let attempt = ctx.join.decisive(request)?;
-    let life = ctx.cluster.pod(attempt.pod?);
-    let end_ns = ctx.client.at(request).end_ns;
-    let (before_ns, before_us) = life.throttled_us.iter().rev().find(|(ns, _)| *ns <= attempt.start_ns)?;
-    let (after_ns, after_us) = life.throttled_us.iter().find(|(ns, _)| *ns >= end_ns)?;
-    Some(Throttled { us: after_us.checked_sub(*before_us)?, window_us: (after_ns - before_ns) / 1_000 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Throttled;
-
-    #[test]
-    fn throttling_is_only_claimed_where_the_rest_of_the_window_cannot_hold_it() {
-        let throttled = Throttled { us: 900, window_us: 1_000 };
-        assert_eq!(throttled.within_us(300), Some(200));
-        assert_eq!(throttled.within_us(1_000), Some(900));
-        assert_eq!(throttled.within_us(100), None);
-        assert_eq!(Throttled { us: 0, window_us: 10 }.within_us(10), None);
-    }
 }

@@ -9,6 +9,8 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use memchr::memchr;
+
 use super::pack::{BLOCK, ENDING, Member, Unpacker};
 use super::read::ReadError;
 
@@ -117,7 +119,10 @@ impl<P> Part<P> {
         read: impl Fn(&mut P, &[u8]) -> Result<(), serde_json::Error>,
     ) -> Self {
         let mut part = Self { read: begun, member, lines: 0, refused: None, cut: member == Member::Cut };
-        for line in block.split_inclusive(|&byte| byte == b'\n') {
+        let mut rest = block;
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
+            rest = after;
             part.lines += 1;
             if line.trim_ascii().is_empty() {
                 continue;

@@ -3,7 +3,7 @@
 use loadgen::correlate::correlate_explaining;
 use loadgen::report::schema::{SlowCause, SlowRequest};
 
-use crate::synthetic::{Flow, MS, World, correlate};
+use crate::synthetic::{Flow, MS, World, correlate, pod_ref};
 
 /// Everything behind the moment at which the pod has read the request comes later by that much.
 fn slow_at_pod(world: &mut World, pod: &str, by_ms: u64) -> Flow {
@@ -72,4 +72,80 @@ fn as_many_are_explained_as_are_asked_for() {
     }
     let raw = world.finish();
     assert_eq!((correlate(&raw).slow.len(), correlate_explaining(&raw.read(), 25).slow.len()), (10, 25));
+}
+
+/// The slowest of a run in which a client's port was used again, and a SYN reached a gateway pod only after four seconds.
+fn slowest_to_connect(first_gateway_ends: bool) -> SlowRequest {
+    let mut world = World::new("pod-delete");
+    world.pod(-60_000.0, "gw2", "api-gateway");
+    if first_gateway_ends {
+        world.terminate(300.0, "gw2", 700.0);
+    }
+    let mut earlier = world.flow(100.0, "a");
+    earlier.translation.as_mut().unwrap().nat.pod = Some(pod_ref("gw2"));
+    let mut late = world.flow(5_000.0, "b");
+    late.client.local = earlier.client.local;
+    late.translation.as_mut().unwrap().client = earlier.client.local.unwrap();
+    late.client.due_ns -= 4_000 * MS;
+    late.client.sent_ns -= 4_000 * MS;
+    world.add(earlier);
+    world.add(late);
+    correlate(&world.finish()).slow.remove(0)
+}
+
+#[test]
+fn a_syn_along_an_older_entry_to_a_gateway_that_was_gone_is_named() {
+    let slow = slowest_to_connect(true);
+    assert_eq!(slow.cause, SlowCause::SynRetransmit, "{slow:?}");
+    assert!(slow.explanation.contains("led to gw2") && slow.explanation.contains("after 4.0 s"), "{slow:?}");
+    assert_eq!(slowest_to_connect(false).cause, SlowCause::Unknown);
+}
+
+/// The slowest of a run in which the gateway read a request 300 ms late, and was stopped for that long in it.
+fn slowest_at_gateway(stopped_ms: &[u64]) -> SlowRequest {
+    let mut world = World::new("steady");
+    world.success(10.0, "b");
+    let mut flow = slow_at_pod(&mut world, "a", 300);
+    // What comes behind that moment is late already; the pod's own part moves there.
+    let later = |ns: &mut u64| *ns += 300 * MS;
+    let front = flow.front.as_mut().unwrap();
+    front.request_read_ns.as_mut().map(later);
+    let start_ns = front.request_start_ns;
+    let attempt = flow.last();
+    for conn in [&mut attempt.conn, &mut attempt.pod_conn].into_iter().flatten() {
+        later(&mut conn.opened_ns);
+        conn.established_ns.as_mut().map(later);
+        conn.nat.iter_mut().for_each(|nat| later(&mut nat.created_ns));
+    }
+    for exchange in [&mut attempt.exchange, &mut attempt.pod_exchange].into_iter().flatten() {
+        later(&mut exchange.request_start_ns);
+        exchange.request_end_ns.as_mut().map(later);
+        exchange.request_read_ns.as_mut().map(later);
+    }
+    world.add(flow);
+    for ms in stopped_ms {
+        world.stopped("gw", (start_ns + 200 * MS, start_ns + 220 * MS), ms * 1_000);
+    }
+    correlate(&world.finish()).slow.remove(0)
+}
+
+#[test]
+fn a_gateway_that_its_limit_stopped_is_throttled_and_another_one_is_late() {
+    let slow = slowest_at_gateway(&[80, 90]);
+    assert_eq!((slow.cause, slow.slowest_hop.as_deref()), (SlowCause::CpuThrottled, Some("queued_at_gateway")));
+    assert!(slow.explanation.contains("gw's CPU limit stopped it"), "{slow:?}");
+    assert_eq!(slowest_at_gateway(&[]).cause, SlowCause::QueuedAtGateway);
+}
+
+#[test]
+fn a_gateway_that_passes_an_answer_on_late_is_slow() {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(100.0, "a");
+    for ns in [&mut flow.front.as_mut().unwrap().response_end_ns, &mut flow.client.headers_ns] {
+        *ns = ns.map(|ns| ns + 200 * MS);
+    }
+    flow.client.end_ns += 200 * MS;
+    world.add(flow);
+    let slow = correlate(&world.finish()).slow.remove(0);
+    assert_eq!((slow.cause, slow.slowest_hop.as_deref()), (SlowCause::SlowGateway, Some("gateway_return")), "{slow:?}");
 }

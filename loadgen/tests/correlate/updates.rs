@@ -8,7 +8,7 @@ use observer::record::{NatSource, Outcome as Dialled};
 use serde_json::json;
 
 use crate::reports::{clean_pod_delete, lossy_rollout};
-use crate::synthetic::{Wire, World, correlate};
+use crate::synthetic::{Wire, World, correlate, pod_ref};
 
 const STYLE: Style = Style { width: 110, color: false };
 
@@ -252,4 +252,25 @@ fn the_last_new_connection_can_be_the_one_that_was_refused() {
     };
     assert!(!claim("Q10.2").contains("none of them was refused"), "{}", claim("Q10.2"));
     assert!(claim("Q10.3").contains("were made 51 ms after"), "{}", claim("Q10.3"));
+}
+
+#[test]
+fn what_an_earlier_run_left_is_told_apart_and_no_hook_is_advised() {
+    let mut world = World::new("rollout");
+    world.terminate(100.0, "a", 1_000.0);
+    world.success(150.0, "a");
+    let mut flow = world.flow(900.0, "b").answered(504, 1_003);
+    flow.last().failed(Dialled::Unanswered, 1_001).source(NatSource::Reused);
+    let nat = flow.last().conn().nat.as_mut().unwrap();
+    nat.pod = Some(pod_ref("long-gone"));
+    nat.chosen = "10.244.0.99:5000".parse().unwrap();
+    world.add(flow);
+    let report = correlate(&world.finish());
+    assert_eq!(report.failures[0].cause, Cause::StaleNatEntry);
+    for question in ["Q10.2", "Q10.3"] {
+        let verdict = report.verdicts.iter().find(|verdict| verdict.question == question).unwrap();
+        assert!(verdict.advice.len() == 1 && verdict.advice[0].contains("--wait-nat"), "{verdict:#?}");
+    }
+    let claim = report.verdicts.iter().find(|it| it.question == "Q10.3").unwrap().claim.clone().unwrap();
+    assert!(claim.contains("Left from before this run: 1 of 1"), "{claim}");
 }

@@ -10,6 +10,8 @@ use crate::{
 };
 
 const RATE: [&str; 2] = ["--rate", "250"];
+/// Where there is nothing to come late.
+const SETTLE: [&str; 2] = ["--settle", "10s"];
 const ROLLOUT: &[&str] = &["rollout"];
 const DELETIONS: &[&str] = &["pod-delete", "--repeat", "3", "--every", "ready"];
 
@@ -27,13 +29,13 @@ pub fn as_assigned(bench: &Bench) -> Result<()> {
 /// A sleep in the kubelet itself covers the time until the rules have followed.
 pub fn with_sleep(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-prestop-sleep")?;
-    nothing_lost(&watched(bench, "rollout-sleep", ROLLOUT)?)
+    nothing_lost(&watched(bench, "rollout-sleep", &[ROLLOUT, &SETTLE].concat())?)
 }
 
 /// The same when the gateway keeps its connections.
 pub fn with_sleep_and_keepalive(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-keepalive-prestop-sleep")?;
-    nothing_lost(&watched(bench, "rollout-sleep-keepalive", ROLLOUT)?)
+    nothing_lost(&watched(bench, "rollout-sleep-keepalive", &[ROLLOUT, &SETTLE].concat())?)
 }
 
 /// Three pods are deleted, each when the one before is replaced: kube-proxy has just taken in the new pod then, and
@@ -50,7 +52,7 @@ pub fn pod_delete(bench: &Bench) -> Result<()> {
 /// The same with a hook that works.
 pub fn pod_delete_with_sleep(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast-prestop-sleep")?;
-    nothing_lost(&watched(bench, "pod-delete-sleep", DELETIONS)?)
+    nothing_lost(&watched(bench, "pod-delete-sleep", &[DELETIONS, &SETTLE].concat())?)
 }
 
 fn nothing_lost(run: &Run) -> Result<()> {

@@ -9,6 +9,13 @@ use kube::{Api, ResourceExt};
 use super::{ActError, Actor};
 use crate::load::monotonic_ns;
 
+/// From one look at the pods to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// An image that could not be pulled for so long will not come: the kubelet has tried three or four times by then.
+const IMAGE_PATIENCE: Duration = Duration::from_secs(60);
+/// The kubelet's words for a container that waits for its image in vain.
+const WITHOUT_IMAGE: [&str; 4] = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"];
+
 /// How a rollout stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -51,6 +58,7 @@ impl Actor {
     pub async fn wait_rollout(&self, deployment: &str, timeout: Duration) -> Result<(), ActError> {
         let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
         let started = tokio::time::Instant::now();
+        let (mut looked, mut image_missing_since) = (started, None);
         loop {
             let requested_ns = monotonic_ns();
             let object = api.get(deployment).await.map_err(ActError::api(format!("read deployment/{deployment}")))?;
@@ -71,6 +79,15 @@ impl Actor {
             if started.elapsed() > timeout {
                 return Err(self.stuck(deployment, started, state).await);
             }
+            if looked.elapsed() > LOOK_EVERY {
+                looked = tokio::time::Instant::now();
+                let missing = self.pods_of(deployment).await.unwrap_or_default().iter().any(lacks_image);
+                let since = missing.then(|| *image_missing_since.get_or_insert(looked));
+                if since.is_some_and(|since| since.elapsed() > IMAGE_PATIENCE) {
+                    return Err(self.stuck(deployment, started, state).await);
+                }
+                image_missing_since = since;
+            }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
@@ -79,14 +96,19 @@ impl Actor {
         let pods = self.pods_of(deployment).await.unwrap_or_default();
         let why: Vec<String> = pods.iter().filter_map(not_ready).collect();
         let state = if why.is_empty() { state } else { format!("{state}; {}", why.join("; ")) };
+        let fix = if pods.iter().any(lacks_image) {
+            "name an image that the cluster has or can pull; a local one is loaded with `minikube image load IMAGE` or `kind load docker-image IMAGE`".to_owned()
+        } else {
+            format!(
+                "see `kubectl describe deployment -n {} {deployment}`; a slow cluster needs a longer --rollout-timeout",
+                self.namespace
+            )
+        };
         ActError::TimedOut {
             what: format!("the rollout of deployment/{deployment} is not complete"),
             waited_s: started.elapsed().as_secs_f64(),
             state,
-            fix: format!(
-                "see `kubectl describe deployment -n {} {deployment}`; a slow cluster needs a longer --rollout-timeout",
-                self.namespace
-            ),
+            fix,
         }
     }
 }
@@ -96,13 +118,20 @@ fn not_ready(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let conditions = status.conditions.iter().flatten();
     let failing: Vec<_> = conditions.filter(|c| c.status != "True" && c.message.is_some()).collect();
-    let waiting = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .find_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone());
-    let reason = waiting.or_else(|| failing.first().and_then(|condition| condition.message.clone()))?;
+    let reason = waiting_for(pod)
+        .map(str::to_owned)
+        .or_else(|| failing.first().and_then(|condition| condition.message.clone()))?;
     Some(format!("pod/{}: {reason}", pod.name_any()))
+}
+
+/// Why the kubelet has not started one of its containers.
+fn waiting_for(pod: &Pod) -> Option<&str> {
+    let mut containers = pod.status.as_ref()?.container_statuses.iter().flatten();
+    containers.find_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.as_deref())
+}
+
+fn lacks_image(pod: &Pod) -> bool {
+    waiting_for(pod).is_some_and(|reason| WITHOUT_IMAGE.contains(&reason))
 }
 
 #[cfg(test)]

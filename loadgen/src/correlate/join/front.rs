@@ -1,5 +1,6 @@
 //! Client's request ↔ exchange at the gateway: by trace id, checked and completed by the translated address.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use observer::record::Hop;
@@ -15,39 +16,43 @@ use crate::report::schema::JoinedBy;
 /// Finds each request at the gateway, as far as the trace id or a known client address leads there.
 pub fn join(input: &Input<'_, '_>, conflicts: &mut Conflicts) -> Vec<Front> {
     let seen = input.seen;
-    let by_seen_tuple = Translations::new(seen, Trans::as_seen);
     let by_client = Translations::new(seen, Trans::as_dialled);
+    // Only where that does not lead there.
+    let by_seen_tuple = LazyCell::new(|| Translations::new(seen, Trans::as_seen));
     let conns_by_tuple = front_conns(input);
     let mut fronts = Vec::with_capacity(input.client.len());
     for (position, request) in (0..).zip(input.client.iter()) {
-        let mut front = Front::default();
         let own = request.addresses().and_then(|tuple| seen.tuple_of(tuple));
-        let mut certain = false;
         let named = seen.of_request(Hop::Front, position);
-        if let Some(first) = named.first() {
+        if named.len() > 1 {
+            conflicts
+                .add(|| format!("request {}: its trace id was seen {} times at the gateway", request.seq, named.len()));
+        }
+        let mut front = Front::default();
+        // The socket that the trace id leads to: its ends and when it was opened.
+        let socket = named.first().map(|first| {
             let exchange = seen.exchange(*first);
             front.exchange = Maybe::some(*first);
             front.conn = seen.conn_position(exchange.conn_id).into();
             front.joined_by = Some(JoinedBy::Trace);
             let opened_ns = front.conn.get().map_or(exchange.request_start_ns(), |conn| seen.conn(conn).opened_ns());
-            // Where the client knows its own address, both ends of a translation are known: late events cannot mislead then.
-            let both = own.and_then(|own| {
-                by_seen_tuple.nearest(exchange.inbound(), opened_ns, |translation| translation.as_dialled() == own)
-            });
-            let latest = || by_seen_tuple.latest(exchange.inbound(), opened_ns.saturating_add(CONNTRACK_LAG_NS));
-            front.translation = both.or_else(latest).into();
-            certain = both.is_some();
-            if named.len() > 1 {
-                conflicts.add(|| {
-                    format!("request {}: its trace id was seen {} times at the gateway", request.seq, named.len())
-                });
-            }
-        }
-        // The same hop by address, where the client knows its own: through the translation to the gateway's socket.
-        let by_address = own.filter(|_| !certain).and_then(|tuple| {
-            by_client.latest(tuple, request.end_ns.saturating_add(CONNTRACK_LAG_NS + input.clock_error_ns))
+            (exchange.inbound(), opened_ns)
         });
-        match (front.translation.get(), by_address) {
+        // Where the client knows its own address, both ends of a translation are known: late events cannot mislead then.
+        let by_both = own.zip(socket).and_then(|(own, (inbound, opened_ns))| {
+            by_client.nearest(own, opened_ns, |translation| translation.as_seen() == inbound)
+        });
+        let (by_trace, by_address) = if by_both.is_some() {
+            (by_both, by_both)
+        } else {
+            let made_by = |ns: u64| ns.saturating_add(CONNTRACK_LAG_NS);
+            let by_trace = socket.and_then(|(inbound, opened_ns)| by_seen_tuple.latest(inbound, made_by(opened_ns)));
+            // The same hop by address, where the client knows its own: through the translation to the gateway's socket.
+            let ended_ns = made_by(request.end_ns.saturating_add(input.clock_error_ns));
+            (by_trace, own.and_then(|own| by_client.latest(own, ended_ns)))
+        };
+        front.translation = by_trace.into();
+        match (by_trace, by_address) {
             (Some(by_trace), Some(by_address)) if by_trace != by_address => conflicts.add(|| {
                 let to = |at: u32| seen.translation(at).source_seen();
                 format!(

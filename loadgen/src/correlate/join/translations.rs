@@ -38,12 +38,15 @@ impl<'r, F: Fn(Trans<'r>) -> Tuple> Translations<'r, F> {
 
     /// The one made nearest to that time among those that are `wanted` as well.
     pub fn nearest(&self, tuple: Tuple, to_ns: u64, wanted: impl Fn(Trans<'r>) -> bool) -> Option<u32> {
-        let there = self.by_place.of(place(tuple, self.places)).iter().copied();
-        let fitting = there.filter(|position| {
-            let translation = self.seen.translation(*position);
+        let made = self.made_by(to_ns);
+        let there = self.by_place.of(place(tuple, self.places));
+        let (before, after) = there.split_at(there.partition_point(|position| *position < made));
+        let fits = |position: &&u32| {
+            let translation = self.seen.translation(**position);
             (self.tuple)(translation) == tuple && wanted(translation)
-        });
-        fitting.min_by_key(|position| self.seen.translation(*position).created_ns().abs_diff(to_ns))
+        };
+        let nearest = [before.iter().rev().find(fits), after.iter().find(fits)].into_iter().flatten().copied();
+        nearest.min_by_key(|position| self.seen.translation(*position).created_ns().abs_diff(to_ns))
     }
 
     /// How many were made by then: their positions are in order of time. Requests come nearly in that order as well, so it is

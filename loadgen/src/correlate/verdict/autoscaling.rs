@@ -1,7 +1,7 @@
 //! Q9.1 to Q9.4: what the autoscaler did, and what its arithmetic says.
 
-use super::scaling::{after, between, empty, in_words, latencies, new_pods_share, shares, traffic_of_new_pods};
-use super::{Findings, measured};
+use super::scaling::{after, between, in_words, latencies, new_pods_share, shares, traffic_of_new_pods};
+use super::{Findings, measured, open};
 use crate::correlate::context::Context;
 use crate::correlate::hpa::formula::{Pod, Standing, Tolerance, recommend};
 use crate::report::schema::{AutoscalerReport, AutoscalerSync, ScaleChange, Scaling, Source, Verdict};
@@ -21,7 +21,7 @@ pub fn q9(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> {
 
 /// Why the windows differ.
 fn q9_1(own: Option<&AutoscalerReport>, up: Option<&ScaleChange>, down: Option<&ScaleChange>) -> Verdict {
-    let mut verdict = empty("Q9.1");
+    let mut verdict = open("Q9.1");
     let to_decision = up.and_then(|up| between(up, "autoscaler_saw_it", "decision"));
     let asked_to_decision = down.and_then(|down| between(down, "formula_asks_for_less", "decision"));
     let window_s = own.map(|own| own.down_window_s);
@@ -96,7 +96,7 @@ fn held_up(sync: &AutoscalerSync) -> bool {
 
 /// Why the ML service's threshold is lower.
 fn q9_2(scaling: &Scaling, own: Option<&AutoscalerReport>, up: Option<&ScaleChange>) -> Verdict {
-    let mut verdict = empty("Q9.2");
+    let mut verdict = open("Q9.2");
     let lead = up.and_then(|up| after(up, "first_success").filter(|_| after(up, "load_changed").is_some()));
     verdict.evidence.push(measured(
         "load_to_first_success_ms",
@@ -140,7 +140,7 @@ fn q9_2(scaling: &Scaling, own: Option<&AutoscalerReport>, up: Option<&ScaleChan
 
 /// The formula by hand, and in this run.
 fn q9_3(own: Option<&AutoscalerReport>, up: Option<&ScaleChange>) -> Verdict {
-    let mut verdict = empty("Q9.3");
+    let mut verdict = open("Q9.3");
     verdict.source = Source::Computed;
     let (pods, use_percent, target) = ASKED;
     let each = Pod { standing: Standing::Measured(use_percent), request_milli: 100 };
@@ -207,7 +207,7 @@ fn decided_by<'r>(own: &'r AutoscalerReport, change: &ScaleChange) -> Option<&'r
 
 /// What CPU does not see.
 fn q9_4(ctx: &Context<'_, '_>, scaling: &Scaling, own: Option<&AutoscalerReport>, up: Option<&ScaleChange>) -> Verdict {
-    let mut verdict = empty("Q9.4");
+    let mut verdict = open("Q9.4");
     let metric = up.and_then(|up| after(up, "metric_above_target").filter(|_| after(up, "load_changed").is_some()));
     let decision = up.and_then(|up| after(up, "decision").filter(|_| after(up, "load_changed").is_some()));
     verdict.evidence.push(measured("load_to_metric_ms", metric, in_words(metric, "the metric was above its target")));

@@ -1,7 +1,6 @@
 //! Q10.5: promote, hold, or roll back; and how large the canary's share really was.
 
-use super::measured;
-use super::rollout::empty;
+use super::{measured, open};
 use crate::report::schema::{CanaryDecision, CanaryReport, Measured, ShareReport, Verdict, VersionReport};
 use crate::stats::{WITHIN_RUN, below_if_none, least_total_to_exclude};
 
@@ -90,7 +89,7 @@ pub fn decide(report: &mut CanaryReport, most_failed: Option<f64>, pods_changed:
 
 /// The answer.
 pub fn q10_5(report: &CanaryReport) -> Verdict {
-    let mut verdict = empty("Q10.5");
+    let mut verdict = open("Q10.5");
     verdict.evidence = figures(report);
     let Some(share) = main_share(report) else {
         verdict.not_measured.push("no request reached a pod of either version".to_owned());

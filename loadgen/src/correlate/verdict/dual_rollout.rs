@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::losses::{causes, failed_of_sent, ledger_figures};
-use super::rollout::empty;
-use super::{Findings, Propagation, measured};
+use super::{Findings, Propagation, measured, open};
 use crate::correlate::context::Context;
 use crate::report::schema::{Cause, Failure, Verdict};
 
 /// The answer.
 pub fn q10_4(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("Q10.4");
+    let mut verdict = open("Q10.4");
     verdict.evidence = ledger_figures(findings);
     let parts = [Part::new("gateway", findings), Part::new("upstream", findings)];
     let neither = findings.failures.iter().filter(|failure| part_of(failure).is_none()).count();

@@ -1,8 +1,9 @@
 //! What was lost, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Findings, measured};
+use crate::correlate::context::Context;
 use crate::report::schema::{Cause, Failure, Measured};
 
 /// "68 of 6250 requests failed (1.09 %)".
@@ -42,6 +43,47 @@ pub fn made_after(failures: &[&Failure], deleted: &str) -> String {
     let (first, last) = (format!("{first:.0}"), format!("{last:.0}"));
     let when = if first == last { first } else { format!("{first} to {last}") };
     format!(" Their attempts were made {when} ms after the deletion of {deleted}.")
+}
+
+/// Losses that are not this run's: old conntrack entries led to pods that were gone before it began.
+pub struct LeftFromBefore<'c> {
+    gone: HashSet<&'c str>,
+}
+
+impl<'c> LeftFromBefore<'c> {
+    /// Of the pods of a run.
+    pub fn of(ctx: &Context<'_, 'c>) -> Self {
+        let started_ns = ctx.raw.run.started_ns;
+        let ended = ctx.cluster.pods.iter().filter(|life| {
+            let ended_ns = life.absent_since_ns.or(life.terminating_ns).or(life.gone_ns);
+            ended_ns.is_some_and(|ns| ns < started_ns)
+        });
+        Self { gone: ended.map(|life| life.uid).collect() }
+    }
+
+    /// This failure is one.
+    pub fn has(&self, failure: &Failure) -> bool {
+        // An address that no pod has had since the watch began was a pod's before it.
+        let gone = failure.pod_uid.as_deref().is_none_or(|uid| self.gone.contains(uid));
+        failure.cause == Cause::StaleNatEntry && gone
+    }
+
+    /// A sentence, where there are any, and the advice.
+    pub fn in_words(&self, failures: &[&Failure]) -> Option<(String, String)> {
+        let count = failures.iter().filter(|failure| self.has(failure)).count();
+        (count > 0).then(|| {
+            (
+                format!(
+                    " Left from before this run: {count} of {}, by conntrack entries to pods that were gone when it began. Such an entry ends two minutes after its last packet.",
+                    failures.len()
+                ),
+                format!(
+                    "Repeat it with `--wait-nat`, which waits until older NAT entries have ended: {count} of {} losses are not this run's.",
+                    failures.len()
+                ),
+            )
+        })
+    }
 }
 
 /// The ledger as figures.

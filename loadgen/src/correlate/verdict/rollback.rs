@@ -1,8 +1,8 @@
 //! Step 10.5: an update taken back.
 
 use super::losses::{causes, failed_of_sent, ledger_figures};
-use super::rollout::{empty, hook_advice, propagation_figures};
-use super::{Findings, Propagation, measured, role};
+use super::rollout::{hook_advice, propagation_figures};
+use super::{Findings, Propagation, measured, open, role};
 use crate::correlate::clock::ms_between;
 use crate::correlate::context::Context;
 use crate::correlate::failures::role_name;
@@ -11,7 +11,7 @@ use crate::report::schema::Verdict;
 
 /// What the rollback did, and what it cost. The lab asks no question here, so it goes by the number of the step.
 pub fn step_10_5(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("10.5");
+    let mut verdict = open("10.5");
     let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
     verdict.evidence = ledger_figures(findings);
     let undone = ctx.raw.timeline.iter().find_map(|entry| match &entry.subject {

@@ -1,29 +1,18 @@
 //! Q10.1 to Q10.3: what a rolling update promises, what the hook is for, and what was lost.
 
-use super::losses::{causes, failed_of_sent, ledger_figures, made_after, pods};
+use super::losses::{LeftFromBefore, causes, failed_of_sent, ledger_figures, made_after, pods};
 use super::propagation::after_ms;
 use super::sparse::seen_by_the_labs_loop;
-use super::{Findings, Propagation, hook, measured, role};
+use super::{Findings, Propagation, hook, measured, open, role};
 use crate::correlate::cluster::Role;
 use crate::correlate::context::Context;
 use crate::correlate::failures::role_name;
 use crate::report::Hook;
 use crate::report::schema::{Cause, Failure, Measured, Source, Verdict};
 
-pub fn empty(question: &str) -> Verdict {
-    Verdict {
-        question: question.to_owned(),
-        claim: None,
-        source: Source::Measured,
-        evidence: Vec::new(),
-        advice: Vec::new(),
-        not_measured: Vec::new(),
-    }
-}
-
 /// Q10.1: `maxSurge: 1` and `maxUnavailable: 0`.
 pub fn q10_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("Q10.1");
+    let mut verdict = open("Q10.1");
     let (from_ns, until_ns) = (ctx.raw.run.started_ns, ctx.raw.run.ended_ns);
     let config = &ctx.raw.run.config;
     let service = if role(ctx) == Role::Gateway { &config.gateway_service } else { &config.upstream_service };
@@ -92,7 +81,7 @@ fn most_pods(ctx: &Context<'_, '_>) -> Option<u32> {
 
 /// Q10.2: the purpose of the hook.
 pub fn q10_2(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("Q10.2");
+    let mut verdict = open("Q10.2");
     let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
     verdict.evidence = propagation_figures(propagation);
     let failed_hooks = findings.deletions.iter().filter(|deletion| deletion.hook_failed.is_some()).count();
@@ -122,7 +111,7 @@ pub fn q10_2(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     verdict
 }
 
-fn plural(n: u64, one: &str, many: &str) -> String {
+pub fn plural(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("{n} {one}") } else { format!("{n} {many}") }
 }
 
@@ -148,11 +137,16 @@ pub fn hook_in_this_run(ctx: &Context<'_, '_>, findings: &Findings<'_>, failed: 
 pub fn hook_advice(ctx: &Context<'_, '_>, findings: &Findings<'_>, propagation: Propagation) -> Vec<String> {
     let mut advice = Vec::new();
     let curable = |failure: &&Failure| failure.cause.is_of_a_deleted_pod() || failure.cause == Cause::GatewayTerminated;
-    if !findings.failures.iter().any(curable) {
+    let before = LeftFromBefore::of(ctx);
+    if let Some((_, repeat)) = before.in_words(findings.failures) {
+        advice.push(repeat);
+    }
+    if !findings.failures.iter().filter(|failure| !before.has(failure)).any(curable) {
         return advice;
     }
     let container = if role(ctx) == Role::Gateway { "gateway's" } else { "serving" };
-    if let Some(seconds) = propagation.advised_sleep_s() {
+    let slept_s = if let Some(Hook::Sleep(seconds)) = hook(ctx) { seconds } else { 0 };
+    if let Some(seconds) = propagation.advised_sleep_s().filter(|seconds| *seconds > slept_s) {
         let last_ms = propagation.last_new_connection_ms.or(propagation.endpoint_removed_ms).unwrap_or_default();
         advice.push(format!(
             "Set `lifecycle.preStop.sleep.seconds: {seconds}` on the {container} container: new connections reached a deleted pod for up to {last_ms:.0} ms (taken as at least 1 s, kube-proxy's usual pause between two syncs), doubled, and one second for requests on their way. It needs no shell in the image (Kubernetes 1.30 or later; in a patch set `exec: null` beside it)."
@@ -194,7 +188,7 @@ pub fn propagation_figures(propagation: Propagation) -> Vec<Measured> {
 
 /// Q10.3: were there other status codes than 200, and why?
 pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("Q10.3");
+    let mut verdict = open("Q10.3");
     let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
     verdict.evidence = ledger_figures(findings);
     for deletion in findings.deletions.iter().filter(|deletion| deletion.failed > 0) {
@@ -231,8 +225,9 @@ pub fn q10_3(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
         .map(|(status, n)| status_words(status, *n))
         .collect();
     let when = made_after(findings.failures, "their pod");
+    let before = LeftFromBefore::of(ctx).in_words(findings.failures).map_or(String::new(), |(words, _)| words);
     verdict.claim = Some(format!(
-        "Yes: {losses} ({}). Causes: {}. Pods: {}.{when}{sparse}",
+        "Yes: {losses} ({}). Causes: {}. Pods: {}.{when}{before}{sparse}",
         statuses.join(", "),
         causes(findings),
         pods(findings)

@@ -2,23 +2,11 @@
 
 use super::Propagation;
 use super::losses::{causes, failed_of_sent, ledger_figures};
-use super::rollout::hook_advice;
-use super::{Findings, hook, measured, role};
+use super::rollout::{hook_advice, plural};
+use super::{Findings, hook, measured, open, role};
 use crate::correlate::context::Context;
 use crate::correlate::failures::role_name;
-use crate::report::schema::{Measured, NewPod, ScaleChange, Scaling, ScalingPhase, Source, Verdict};
-
-/// A verdict that says nothing yet.
-pub fn empty(question: &str) -> Verdict {
-    Verdict {
-        question: question.to_owned(),
-        claim: None,
-        source: Source::Measured,
-        evidence: Vec::new(),
-        advice: Vec::new(),
-        not_measured: Vec::new(),
-    }
-}
+use crate::report::schema::{Measured, NewPod, ScaleChange, Scaling, ScalingPhase, Verdict};
 
 /// Both steps.
 pub fn steps(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> {
@@ -26,7 +14,7 @@ pub fn steps(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Vec<Verdict> {
 }
 
 fn step_8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("8.1");
+    let mut verdict = open("8.1");
     let scaling = findings.scaling;
     let Some((scaling, up)) =
         scaling.and_then(|scaling| Some((scaling, scaling.changes.iter().find(|c| c.to > c.from)?)))
@@ -63,7 +51,7 @@ fn step_8_1(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
 }
 
 fn step_8_5(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
-    let mut verdict = empty("8.5");
+    let mut verdict = open("8.5");
     verdict.evidence = ledger_figures(findings);
     let Some(down) = findings.scaling.and_then(|scaling| scaling.changes.iter().find(|change| change.to < change.from))
     else {
@@ -92,11 +80,11 @@ fn step_8_5(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> Verdict {
     };
     let hook = hook(ctx).map_or(String::new(), |hook| format!(" ({hook})"));
     verdict.claim = Some(format!(
-        "Scaled back from {} to {} replicas{hook}: {} requests were lost at the {} pods that went ({}).{until} {lost}",
+        "Scaled back from {} to {} replicas{hook}: {} lost at the {} that went ({}).{until} {lost}",
         down.from,
         down.to,
-        down.failed,
-        down.pods.len(),
+        plural(down.failed, "request was", "requests were"),
+        plural(down.pods.len() as u64, "pod", "pods"),
         down.pods.join(", ")
     ));
     let propagation = Propagation::of(findings.deletions, role_name(Some(role(ctx))));
@@ -152,8 +140,8 @@ pub fn traffic_of_new_pods(ctx: &Context<'_, '_>, scaling: &Scaling) -> String {
     let kept = scaling.requests_on_kept_connections.unwrap_or(0);
     let sent = ctx.client.len().max(1) as u64;
     let of_each = format!(
-        "While they were in service, the {} new pods got {got} requests, {:.1} % of all for each of them where an even spread gives {:.1} %.",
-        scaling.new_pods.len(),
+        "While they were in service, the {} got {got} requests, {:.1} % of all for each of them where an even spread gives {:.1} %.",
+        plural(scaling.new_pods.len() as u64, "new pod", "new pods"),
         share * 100.0,
         fair * 100.0
     );

@@ -27,15 +27,15 @@ fn loops(requests: &[(u64, bool)], gap_ns: u64) -> Option<Loops> {
     if starts < FEWEST_LOOPS {
         return None;
     }
-    let lost_of = |start: usize| {
-        let (mut at, mut lost) = (start, 0_u32);
-        while let Some((due_ns, failed)) = requests.get(at) {
-            lost += u32::from(*failed);
-            at += requests[at..].partition_point(|(later_ns, _)| *later_ns < due_ns + gap_ns);
+    // From the end: a loop loses what its first request loses and what the loop from its second one on does.
+    let (mut lost, mut second) = (vec![0_u32; requests.len() + 1], requests.len());
+    for (first, (due_ns, failed)) in requests.iter().enumerate().rev() {
+        while requests[second - 1].0 >= due_ns + gap_ns {
+            second -= 1;
         }
-        lost
-    };
-    let lost: Vec<u32> = (0..starts).map(lost_of).collect();
+        lost[first] = lost[second] + u32::from(*failed);
+    }
+    let lost = &lost[..starts];
     Some(Loops {
         count: starts,
         without_loss: lost.iter().filter(|lost| **lost == 0).count(),
@@ -45,7 +45,9 @@ fn loops(requests: &[(u64, bool)], gap_ns: u64) -> Option<Loops> {
 
 /// Why a sparse look shows little: figures for the evidence, and a sentence for the claim.
 pub fn seen_by_the_labs_loop(ctx: &Context<'_, '_>, findings: &Findings<'_>) -> (Vec<Measured>, String) {
-    let requests: Vec<(u64, bool)> = ctx.client.iter().map(|request| (request.due_ns, !request.succeeded())).collect();
+    let outcomes = ctx.client.iter().map(|request| (request.due_ns, !request.succeeded()));
+    let mut requests: Vec<(u64, bool)> = outcomes.collect();
+    requests.sort_unstable();
     let Some(loops) = loops(&requests, LOOP_GAP_NS) else { return sparse(&requests, findings) };
     if findings.ledger.failed == 0 {
         return (Vec::new(), String::new());

@@ -160,6 +160,8 @@ pub enum SlowCause {
     QueuedAtPod,
     /// The pod took long to answer.
     SlowPod,
+    /// The gateway took long to pass the request, or its answer, on.
+    SlowGateway,
     /// The load generator itself sent it late.
     LateSender,
     /// A first attempt failed, and the gateway tried again.

@@ -79,6 +79,7 @@ impl SlowCause {
             Self::QueuedAtGateway => "queued_at_gateway",
             Self::QueuedAtPod => "queued_at_pod",
             Self::SlowPod => "slow_pod",
+            Self::SlowGateway => "slow_gateway",
             Self::LateSender => "late_sender",
             Self::Retried => "retried",
             Self::Unknown => "unknown",

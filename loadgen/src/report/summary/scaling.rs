@@ -1,6 +1,6 @@
 //! How the number of pods followed.
 
-use super::style::{Style, escape, lines};
+use super::style::{Style, escape, lines, short};
 use crate::report::schema::{AutoscalerReport, ChainStep, Report, ScaleChange, Scaling};
 
 pub fn scaling(report: &Report, style: Style) -> String {
@@ -66,7 +66,7 @@ fn new_pods(scaling: &Scaling, style: Style) -> String {
     for pod in &scaling.new_pods {
         let step = |name: &str| ms(pod.steps.iter().find(|step| step.step == name).and_then(|step| step.after_ms));
         table.add_row([
-            escape(&pod.pod),
+            short(&pod.pod),
             step("created"),
             step("scheduled"),
             step("ready"),

@@ -64,6 +64,7 @@ pub const ALL: &[Injector] = &[
     slow::SYN_TO_GATEWAY,
     slow::RETRIED,
     slow::QUEUED_AT_GATEWAY,
+    slow::SLOW_GATEWAY,
     slow::QUEUED_AT_POD,
     slow::LATE_SENDER,
 ];

@@ -12,8 +12,16 @@ use crate::truth::{
 };
 
 /// Why a request was slow. These are no causes of failures.
-pub const CAUSES: &[&str] =
-    &["slow_pod", "cpu_throttled", "syn_retransmit", "retried", "queued_at_gateway", "queued_at_pod", "late_sender"];
+pub const CAUSES: &[&str] = &[
+    "slow_pod",
+    "slow_gateway",
+    "cpu_throttled",
+    "syn_retransmit",
+    "retried",
+    "queued_at_gateway",
+    "queued_at_pod",
+    "late_sender",
+];
 
 /// A good answer that took this long is slow: every injector takes more, and an idle lab a hundredth of it.
 pub const SLOW_US: u64 = 250_000;
@@ -186,6 +194,40 @@ pub const QUEUED_AT_GATEWAY: Injector = Injector {
         pulses.run(bench, "SIGSTOP to the gateway's processes", || freeze_all(&pod.uid, "nginx"))
     },
 };
+
+/// It does nothing while answers come back to it: they lie there for the rest of the 0.8 s.
+pub const SLOW_GATEWAY: Injector = Injector {
+    name: "gateway-frozen-later",
+    causes: &["slow_gateway"],
+    about: "the same, while requests are at the pod, which takes 0.15 s for each",
+    load: |bench| ANSWERS_HELD.load(bench, "/truth/held"),
+    prepare: nothing,
+    inject: |bench| {
+        let pod = bench.only_pod("api-gateway")?;
+        let mut said = Said::default();
+        sleep(Duration::from_secs(2));
+        for _ in 0..ANSWERS_HELD.count(bench) {
+            let before_ns = monotonic_ns();
+            let guard = freeze_all(&pod.uid, "nginx")?;
+            sleep(Duration::from_millis(FROZEN.length_ms));
+            drop(guard);
+            let done_ns = monotonic_ns();
+            // Sent early enough to be at the pod by then, and so late that their answers came into the stop.
+            let (from_ns, last_ns) = (before_ns - (HELD_MS - HELD_EDGE_MS) * MS, before_ns - HELD_EDGE_MS * MS);
+            let why = "SIGSTOP to the gateway's processes while the pod had the request".to_owned();
+            said.truths.push(window("slow_gateway", from_ns, last_ns, why));
+            said.unsure.push(Window { from_ns: before_ns - 2 * HELD_MS * MS, to_ns: done_ns + 2 * HELD_MS * MS });
+            sleep(Duration::from_millis(ANSWERS_HELD.period_ms - FROZEN.length_ms));
+        }
+        Ok(said)
+    },
+};
+
+const HELD_MS: u64 = 150;
+const HELD_EDGE_MS: u64 = 20;
+/// The windows lie before the stops, and are as long as the pod takes.
+const ANSWERS_HELD: Pulses =
+    Pulses { cause: "slow_gateway", length_ms: HELD_MS, margin_ms: 2 * HELD_EDGE_MS, period_ms: 2_500 };
 
 /// The pod's process does nothing for a while.
 pub const QUEUED_AT_POD: Injector = Injector {

@@ -1,0 +1,81 @@
+//! For how long a pod's CPU limit stopped it in a part of a request's way.
+
+use super::cluster::PodLife;
+
+/// What two sources say: the agent's readings of each stop, and the kubelet's sums, which are seconds apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped {
+    least_us: u64,
+    most_us: u64,
+    around: Option<Throttled>,
+}
+
+impl Stopped {
+    /// Of a part of a request that lasted from `request.0` to `request.1`.
+    pub fn of(life: &PodLife<'_>, part: (u64, u64), request: (u64, u64)) -> Self {
+        let (from_ns, to_ns) = part;
+        let part_us = to_ns.saturating_sub(from_ns) / 1_000;
+        let around = Throttled::around(life, request);
+        let coarse_us = around.and_then(|around| around.within_us(part_us)).unwrap_or(0);
+        let stops = life.stops.iter().map(|stops| stops.within_us(from_ns, to_ns));
+        let (least_us, most_us) = stops.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let bounded = |us: u64| us.min(part_us).max(coarse_us);
+        Self { least_us: bounded(least_us), most_us: bounded(most_us), around }
+    }
+
+    /// Between the bounds.
+    pub fn middle_us(self) -> u64 {
+        u64::midpoint(self.least_us, self.most_us)
+    }
+
+    /// "90 ms", or both bounds.
+    pub fn in_words(self) -> String {
+        let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
+        let (least, most) = (ms(self.least_us), ms(self.most_us));
+        if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") }
+    }
+
+    /// What happened near by and may be the reason. Empty: nothing.
+    pub fn around_in_words(self) -> String {
+        self.around.filter(|around| around.us > 0).map_or(String::new(), |Throttled { us, window_us }| {
+            let s = window_us as f64 / 1e6;
+            format!("; its CPU limit stopped it for {us} µs of the {s:.1} s around, which may be the reason")
+        })
+    }
+}
+
+/// How long a pod was throttled between the kubelet's two readings around a request.
+#[derive(Clone, Copy, Debug)]
+struct Throttled {
+    us: u64,
+    window_us: u64,
+}
+
+impl Throttled {
+    fn around(life: &PodLife<'_>, (from_ns, to_ns): (u64, u64)) -> Option<Self> {
+        let (before_ns, before_us) = life.throttled_us.iter().rev().find(|(ns, _)| *ns <= from_ns)?;
+        let (after_ns, after_us) = life.throttled_us.iter().find(|(ns, _)| *ns >= to_ns)?;
+        Some(Self { us: after_us.checked_sub(*before_us)?, window_us: (after_ns - before_ns) / 1_000 })
+    }
+
+    /// What of it must have fallen into a part of the window: whatever the rest of the window cannot hold.
+    /// `None`: nothing is proven.
+    fn within_us(self, part_us: u64) -> Option<u64> {
+        let rest_us = self.window_us.saturating_sub(part_us);
+        self.us.checked_sub(rest_us).filter(|us| *us > 0).map(|us| us.min(part_us))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Throttled;
+
+    #[test]
+    fn throttling_is_only_claimed_where_the_rest_of_the_window_cannot_hold_it() {
+        let throttled = Throttled { us: 900, window_us: 1_000 };
+        assert_eq!(throttled.within_us(300), Some(200));
+        assert_eq!(throttled.within_us(1_000), Some(900));
+        assert_eq!(throttled.within_us(100), None);
+        assert_eq!(Throttled { us: 0, window_us: 10 }.within_us(10), None);
+    }
+}

@@ -15,6 +15,8 @@ use crate::report::html::overview;
 use crate::verify::{FILE, Verified};
 
 pub const HELP: &str = "Examples:
+  loadgen rollout --out rollout-1
+  loadgen pod-delete --out pod-delete-1
   loadgen answers rollout-1 pod-delete-1
   loadgen answers --all podwitness-results/* --out answers";
 

@@ -16,9 +16,11 @@ use crate::report::schema::Judgement;
 const MOST_RUNS: u32 = 1_000;
 
 pub const HELP: &str = "Examples:
-  loadgen compare before after
+  loadgen rollout --prestop exec --out as-assigned
+  loadgen rollout --prestop sleep:5 --wait-nat --out cured
+  loadgen compare as-assigned cured
   loadgen compare as-assigned cured --fail-if 'failed_increase>0'
-  loadgen compare main branch --fail-if-worse -o json
+  loadgen compare as-assigned cured --fail-if-worse -o json
 
 A directory of repeats (made with --runs) is compared as a whole: the run is then the unit of every test.";
 

@@ -21,9 +21,12 @@ use crate::report::threshold::Condition;
 
 /// Examples of `report`.
 pub const HELP: &str = "Examples:
-  loadgen report podwitness-results/rollout-1
-  loadgen report podwitness-results/rollout-1 --slowest 50 -o json
-  loadgen report podwitness-results/rollout-1 --fail-if 'failed>0'";
+  loadgen rollout --out rollout-1
+  loadgen report rollout-1
+  loadgen report rollout-1 --slowest 50 -o json
+  loadgen report rollout-1 --fail-if 'failed>0'
+
+A run without --out is in podwitness-results, under its experiment's name and its time.";
 
 /// `report`.
 #[derive(Clone, Debug, Args)]

@@ -1,10 +1,10 @@
-//! `cargo xtask cluster up|down|status|exec|shell`: the embedded cluster for people.
+//! `cargo xtask cluster build|up|down|status|exec|shell`: the embedded cluster for people.
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use podwitness_cluster::{DEFAULT_ROOT, Metrics, Options, ProxyMode, cli};
+use podwitness_cluster::{DEFAULT_ROOT, Metrics, Options, ProxyMode, binaries, cli};
 
 use crate::{image, lab::Lab};
 
@@ -27,6 +27,8 @@ pub struct ClusterArgs {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Build Kubernetes and no more; `up` does it as well
+    Build,
     /// Bring it up, repair it, or say that it is up
     Up(UpArgs),
     /// Remove it and every trace of it, also of a run that was killed
@@ -85,6 +87,9 @@ enum MetricsArg {
 /// Runs one of the verbs.
 pub fn run(args: ClusterArgs) -> Result<ExitCode> {
     match args.verb {
+        Verb::Build => {
+            binaries::ensure(false)?;
+        }
         Verb::Up(up) => {
             let wanted = if up.lab.is_some() { image::Which::All } else { image::Which::Pause };
             let options = Options {

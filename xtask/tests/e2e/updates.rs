@@ -63,7 +63,10 @@ pub fn dual_rollout(bench: &Bench) -> Result<()> {
 
 /// The share that the report gives the canary is what the pods themselves have counted.
 pub fn canary(bench: &Bench) -> Result<()> {
-    canary_of(bench, "canary", &[])
+    canary_of(bench, "canary", &[])?;
+    // It has the labels of the stable pods, and stays: a rollout beside it must not wait for its end.
+    let arguments = ["rollout", "--rate", "50", "--prestop", "sleep:2", "--settle", "1s", "--rollout-timeout", "60s"];
+    bench.experiment("rollout-beside-canary", &arguments)?.assert_closed()
 }
 
 /// The same when the gateway has been told the share: one in ten, although one pod in four is the canary.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, ResourceExt};
@@ -51,20 +51,29 @@ impl std::fmt::Display for Which {
 }
 
 impl Actor {
-    /// Pods of a Deployment that are not on their way out, oldest first.
+    /// Pods of a Deployment that are not on their way out, oldest first. Labels alone do not tell: a canary beside it has its labels
+    /// as well, so its own `ReplicaSet`s decide.
     pub async fn pods_of(&self, deployment: &str) -> Result<Vec<Pod>, ActError> {
         let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
         let found = api.get(deployment).await.map_err(ActError::api(format!("read deployment/{deployment}")))?;
+        let uid = found.uid();
         let labels = found.spec.map(|spec| spec.selector).unwrap_or_default();
         let selector: Vec<String> =
             labels.match_labels.iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+        let selected = ListParams::default().labels(&selector.join(","));
+        let failed = || ActError::api(format!("list the pods of deployment/{deployment}"));
+        let sets: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &self.namespace);
+        let sets = sets.list_metadata(&selected).await.map_err(failed())?;
+        let own = sets.items.iter().filter(|set| controller(*set) == uid.as_deref());
+        let own: Vec<String> = own.filter_map(ResourceExt::uid).collect();
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let list = pods
-            .list(&ListParams::default().labels(&selector.join(",")))
-            .await
-            .map_err(ActError::api(format!("list the pods of deployment/{deployment}")))?;
-        let mut pods: Vec<Pod> =
-            list.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
+        let list = pods.list(&selected).await.map_err(failed())?;
+        let mut pods: Vec<Pod> = list
+            .items
+            .into_iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .filter(|pod| controller(pod).is_some_and(|uid| own.iter().any(|set| set == uid)))
+            .collect();
         pods.sort_by_key(|pod| (pod.creation_timestamp().map(|time| time.0), pod.name_any()));
         Ok(pods)
     }
@@ -157,6 +166,11 @@ impl Actor {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
+}
+
+/// UID of what made it and keeps it.
+pub(super) fn controller<K: ResourceExt>(object: &K) -> Option<&str> {
+    object.owner_references().iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -6,6 +6,7 @@ use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
+use super::pods::controller;
 use super::{ActError, Actor};
 use crate::load::monotonic_ns;
 
@@ -145,8 +146,7 @@ impl Actor {
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
         let what = format!("read the history of deployment/{deployment}");
         let sets = api.list(&ListParams::default()).await.map_err(ActError::api(what))?;
-        let own =
-            |set: &&DynamicObject| set.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == uid);
+        let own = |set: &&DynamicObject| controller(*set) == Some(uid.as_str());
         let sets: Vec<Value> = sets.items.iter().filter(own).map(value).collect();
         plan(&object, &sets, to).map_err(|why| ActError::Unfit {
             what: format!("deployment/{deployment} cannot be rolled back: {why}"),

@@ -200,7 +200,7 @@ pub const SLOW_GATEWAY: Injector = Injector {
     name: "gateway-frozen-later",
     causes: &["slow_gateway"],
     about: "the same, while requests are at the pod, which takes 0.15 s for each",
-    load: |bench| ANSWERS_HELD.load(bench, "/truth/held"),
+    load: |bench| ANSWERS_HELD.load(bench, "/truth/held-briefly"),
     prepare: nothing,
     inject: |bench| {
         let pod = bench.only_pod("api-gateway")?;

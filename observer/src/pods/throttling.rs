@@ -39,8 +39,10 @@ pub struct Stopped {
     pub from_ns: u64,
     /// The reading after.
     pub to_ns: u64,
-    /// In between, summed over CPUs.
+    /// In between, summed over CPUs: of the cgroup that was stopped longest.
     pub stopped_us: u64,
+    /// Summed over the pod's cgroups.
+    pub stopped_sum_us: u64,
     /// Scheduling periods.
     pub periods: u64,
 }
@@ -93,14 +95,14 @@ struct Last {
 }
 
 impl Last {
-    /// Who was stopped since. A pod and its containers can be stopped at the same time, so that of all cgroups of a pod which
-    /// was stopped longest counts: the sum would count the same time twice.
+    /// Who was stopped since. A pod and its containers have limits of their own, and stops of two can take turns or fall
+    /// together: the longest is the least that it was, the sum the most.
     fn compare<'r>(
         &mut self,
         readings: impl Iterator<Item = (&'r PathBuf, &'r Arc<str>, Reading)>,
         at_ns: u64,
     ) -> Vec<Stopped> {
-        let mut stopped: HashMap<&Arc<str>, Reading> = HashMap::new();
+        let mut stopped: HashMap<&Arc<str>, (Reading, u64)> = HashMap::new();
         let mut now = HashMap::new();
         for (path, uid, reading) in readings {
             now.insert(path.clone(), reading);
@@ -111,19 +113,21 @@ impl Last {
                 stopped_us: reading.stopped_us.saturating_sub(before.stopped_us),
             };
             if grown.stopped_us > 0 {
-                let most = stopped.entry(uid).or_default();
-                if grown.stopped_us > most.stopped_us {
-                    *most = grown;
+                let (longest, sum_us) = stopped.entry(uid).or_default();
+                *sum_us += grown.stopped_us;
+                if grown.stopped_us > longest.stopped_us {
+                    *longest = grown;
                 }
             }
         }
         self.of = now;
         let from_ns = std::mem::replace(&mut self.at_ns, at_ns);
-        let told = stopped.into_iter().map(|(uid, Reading { periods, stopped_us })| Stopped {
+        let told = stopped.into_iter().map(|(uid, (Reading { periods, stopped_us }, stopped_sum_us))| Stopped {
             uid: Arc::clone(uid),
             from_ns,
             to_ns: at_ns,
             stopped_us,
+            stopped_sum_us,
             periods,
         });
         told.collect()
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_grown_is_told_and_the_same_time_is_not_counted_twice() {
+    fn what_has_grown_is_told_with_both_bounds() {
         let uid: Arc<str> = Arc::from(UID);
         let (pod, container) = (PathBuf::from("/pod"), PathBuf::from("/pod/a"));
         let at = |us: [u64; 2]| {
@@ -221,7 +225,8 @@ mod tests {
         assert!(compare([500, 100], 10).is_empty(), "the first reading has none before it");
         assert!(compare([500, 100], 20).is_empty());
         let stopped = compare([530, 190], 30);
-        let expected = Stopped { uid: Arc::clone(&uid), from_ns: 20, to_ns: 30, stopped_us: 90, periods: 0 };
+        let expected =
+            Stopped { uid: Arc::clone(&uid), from_ns: 20, to_ns: 30, stopped_us: 90, stopped_sum_us: 120, periods: 0 };
         assert_eq!(stopped, [expected]);
     }
 }

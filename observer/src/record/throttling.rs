@@ -19,6 +19,10 @@ pub struct Throttling {
     /// How long they were. The kernel adds a stop when it ends, so it may have begun before the first reading; and it adds up CPUs, so
     /// of a pod with several busy threads it can be more than the time that went by.
     pub stopped_us: u64,
+    /// The same summed over the pod's cgroup and those of its containers: each has a limit and counts its own stops, of which `stopped_us` is
+    /// the longest. Stops of two can take turns or fall together, so the truth lies between. 0: not read.
+    #[serde(default)]
+    pub stopped_sum_us: u64,
     /// Scheduling periods (usually 100 ms each) in which it was stopped.
     pub periods: u64,
 }

@@ -11,7 +11,7 @@ use super::{Conn, Exch, Groups, Trans};
 use crate::correlate::clients::Clients;
 use crate::correlate::clocks::Clocks;
 use crate::correlate::cluster::{Cluster, PodAt, Role, Stops};
-use crate::raw::compact::{Call, ExchangeRow, Maybe, Mention, Records};
+use crate::raw::compact::{Call, ExchangeRow, Maybe, Mention, Records, StopRow};
 
 /// All records, on one clock, in an order that does not depend on the order of the files. A record's position is its place in
 /// that order; where it is kept, the order tells.
@@ -73,8 +73,9 @@ impl<'a> Seen<'a> {
         for stop in &records.stops {
             let (_, offset) = seen.by_number[usize::from(stop.node)];
             let (from_ns, to_ns) = (offset.ours(stop.from_ns), offset.ours(stop.to_ns));
+            let StopRow { us, most_us, periods, .. } = *stop;
             if let Some(pod) = seen.pod_of(stop.pod) {
-                cluster.stopped(pod, Stops { from_ns, to_ns, us: stop.us, periods: stop.periods });
+                cluster.stopped(pod, Stops { from_ns, to_ns, us, most_us, periods });
             }
         }
         seen.order();

@@ -20,5 +20,5 @@ pub(crate) use records::Mention;
 pub use records::Records;
 pub use requests::{Request, Requests};
 pub use rows::{Call, Nat};
-pub(crate) use rows::{ConnectionRow, ExchangeRow, Trace, TranslationRow};
+pub(crate) use rows::{ConnectionRow, ExchangeRow, StopRow, Trace, TranslationRow};
 pub(super) use text::Text;

@@ -203,6 +203,7 @@ impl Records {
             from_ns: it.from_ns,
             to_ns: it.to_ns,
             us: it.stopped_us,
+            most_us: it.stopped_us.max(it.stopped_sum_us),
             periods: it.periods,
         });
     }

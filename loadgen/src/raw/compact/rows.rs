@@ -132,6 +132,7 @@ pub struct StopRow {
     pub from_ns: u64,
     pub to_ns: u64,
     pub us: u64,
+    pub most_us: u64,
     pub periods: u64,
 }
 

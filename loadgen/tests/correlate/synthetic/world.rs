@@ -318,7 +318,8 @@ impl World {
     pub fn stopped(&mut self, pod: &str, readings_ns: (u64, u64), stopped_us: u64) {
         let (from_ns, to_ns) = readings_ns;
         let node = NODE.into();
-        let stop = Throttling { node, pod: pod_ref(pod), from_ns, to_ns, stopped_us, periods: 1 };
+        let pod = pod_ref(pod);
+        let stop = Throttling { node, pod, from_ns, to_ns, stopped_us, stopped_sum_us: 0, periods: 1 };
         self.records.push(Record::Throttling(stop));
     }
 

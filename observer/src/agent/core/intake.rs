@@ -49,11 +49,12 @@ impl Core {
     pub(super) fn take_stopped(&mut self, stopped: Vec<Stopped>) {
         let namespace =
             self.runs.parts().and_then(|parts| parts.gateway.as_ref()).map(|service| service.namespace.clone());
-        for Stopped { uid, from_ns, to_ns, stopped_us, periods } in stopped {
+        for Stopped { uid, from_ns, to_ns, stopped_us, stopped_sum_us, periods } in stopped {
             let pod = self.joiner.pods.by_uid(&uid).filter(|pod| Some(&pod.namespace) == namespace.as_ref());
             let Some(pod) = pod.filter(|_| self.joiner.pods.has_cgroup_of(&uid)) else { continue };
             let node = self.config.node.clone();
-            let record = Throttling { node, pod: PodRef::clone(pod), from_ns, to_ns, stopped_us, periods };
+            let pod = PodRef::clone(pod);
+            let record = Throttling { node, pod, from_ns, to_ns, stopped_us, stopped_sum_us, periods };
             self.runs.push(&Record::Throttling(record), false);
         }
     }

@@ -71,9 +71,10 @@ impl Capture {
             "the capture is not whole: {account}"
         );
         let text = fs::read_to_string(&self.packets)?;
-        let (theirs, ours) = (answers(&text, self.port, run.started_s()?)?, recorded(run)?);
+        let theirs = answers(&text, self.port, run.started_s()?)?;
+        let (ours, chosen_again) = recorded(run)?;
         ensure!(ours.values().any(|answers| answers.accepted > 0), "no attempt was recorded");
-        for (ends, ours) in &ours {
+        for (ends, ours) in ours.iter().filter(|(ends, _)| !chosen_again.contains(ends)) {
             let wire = theirs.get(ends).copied().unwrap_or_default();
             ensure!(wire == *ours, "{} → {}: recorded {ours:?}, on the wire {wire:?}", ends.0, ends.1);
         }
@@ -81,7 +82,8 @@ impl Capture {
         let gateways: BTreeSet<_> = ours.keys().map(|(source, _)| source.ip()).collect();
         let translated = |ends: &Ends| gateways.contains(&ends.0.ip()) && ends.1.ip() != service;
         for (ends, wire) in theirs.iter().filter(|(ends, _)| translated(ends)) {
-            ensure!(ours.contains_key(ends), "{} → {}: nothing recorded, on the wire {wire:?}", ends.0, ends.1);
+            let recorded = ours.contains_key(ends) || chosen_again.contains(ends);
+            ensure!(recorded, "{} → {}: nothing recorded, on the wire {wire:?}", ends.0, ends.1);
         }
         Ok(())
     }
@@ -95,29 +97,35 @@ impl Drop for Capture {
 }
 
 /// Answered attempts as the gateway's records have them. An attempt that made more than one entry was sent to more than one pod, and
-/// its record names the last one only: the wire cannot be held against it.
-fn recorded(run: &Run) -> Result<BTreeMap<Ends, Answers>> {
+/// its record names the last one only: the wire cannot be held against it, and its ends are the second answer.
+fn recorded(run: &Run) -> Result<(BTreeMap<Ends, Answers>, BTreeSet<Ends>)> {
     let started_ns = run.number("/run/started_ns")?;
+    let mut chosen_again = BTreeSet::new();
     let mut answers: BTreeMap<Ends, Answers> = BTreeMap::new();
     for record in &run.records {
         let attempt = record["record"] == "connection"
             && record["hop"] == "upstream"
             && record["opened_ns"].as_u64().is_some_and(|opened_ns| opened_ns >= started_ns);
-        if !attempt || record["nat"]["entries"].as_u64().unwrap_or(1) > 1 {
+        if !attempt {
             continue;
         }
         let end = |name: &str| {
             let text = record["nat"][name].as_str().with_context(|| format!("an attempt has no {name}: {record}"))?;
             text.parse::<SocketAddr>().with_context(|| format!("{name}: {text}"))
         };
-        let answers = answers.entry((end("source_seen")?, end("chosen")?)).or_default();
+        let ends = (end("source_seen")?, end("chosen")?);
+        if record["nat"]["entries"].as_u64().unwrap_or(1) > 1 {
+            chosen_again.insert(ends);
+            continue;
+        }
+        let answers = answers.entry(ends).or_default();
         match record["outcome"].as_str() {
             Some("established") => answers.accepted += 1,
             Some("refused") => answers.refused += 1,
             _ => {}
         }
     }
-    Ok(answers)
+    Ok((answers, chosen_again))
 }
 
 /// Answered attempts as the wire has them: a SYN, by its sequence number, and what acknowledges it. An interface's copy of a packet

@@ -24,6 +24,9 @@ pub fn causes(findings: &Findings<'_>) -> String {
     words.join("; ")
 }
 
+/// So many pods are named in a sentence; `pods` and `deletions` of the report have all of them.
+const NAMED_PODS: usize = 10;
+
 /// The pods behind the failures, most first.
 pub fn pods(findings: &Findings<'_>) -> String {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -32,7 +35,11 @@ pub fn pods(findings: &Findings<'_>) -> String {
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(pod, n)| (std::cmp::Reverse(*n), *pod));
-    let words: Vec<String> = counts.into_iter().map(|(pod, n)| format!("{pod} ({n})")).collect();
+    let (named, rest) = counts.split_at(counts.len().min(NAMED_PODS));
+    let mut words: Vec<String> = named.iter().map(|(pod, n)| format!("{pod} ({n})")).collect();
+    if !rest.is_empty() {
+        words.push(format!("{} more ({})", rest.len(), rest.iter().map(|(_, n)| n).sum::<u64>()));
+    }
     words.join(", ")
 }
 

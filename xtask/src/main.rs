@@ -24,7 +24,7 @@ enum Verb {
     Bench(bench::BenchArgs),
     /// Check formatting, lints, documentation, licences and generated files
     Ci,
-    /// The embedded cluster: up, down, status, exec, shell
+    /// The embedded cluster: build, up, down, status, exec, shell
     Cluster(cluster::ClusterArgs),
     /// Make the container images as OCI archives, without Docker
     Image(image::ImageArgs),

@@ -36,6 +36,20 @@ async fn expect(server: &mut Server, method: Method, path: &str, status: u16, an
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/lab/deployments/d";
 
+/// Answers the question for the pods of a Deployment: itself, its `ReplicaSet`s, and all pods with its labels.
+async fn expect_pods(server: &mut Server, pods: &Value) {
+    expect(server, Method::GET, DEPLOYMENT, 200, &deployment("1", &json!({}))).await;
+    let set = |uid: &str, deployment: &str| json!({"metadata": {"name": uid, "uid": uid, "ownerReferences": owner("Deployment", deployment)}});
+    let sets = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {},
+        "items": [set("own", "u1"), set("foreign", "u9")]});
+    expect(server, Method::GET, "/apis/apps/v1/namespaces/lab/replicasets", 200, &sets).await;
+    expect(server, Method::GET, "/api/v1/namespaces/lab/pods", 200, pods).await;
+}
+
+fn owner(kind: &str, uid: &str) -> Value {
+    json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
+}
+
 fn deployment(version: &str, template: &Value) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -95,17 +109,21 @@ async fn a_refusal_is_not_retried() {
 #[tokio::test]
 async fn the_pod_that_was_chosen_is_deleted_and_no_other() {
     let (actor, mut server) = actor();
-    let pod = |name: &str, uid: &str, at: &str, ending: Option<&str>| json!({"metadata": {"name": name, "uid": uid, "creationTimestamp": at, "deletionTimestamp": ending}});
+    let pod = |name: &str, uid: &str, set: &str, at: &str, ending: Option<&str>| {
+        json!({"metadata": {"name": name, "uid": uid, "creationTimestamp": at, "deletionTimestamp": ending,
+            "ownerReferences": owner("ReplicaSet", set)}})
+    };
+    let old = pod("old", "u2", "own", "2026-01-02T00:00:00Z", None);
     let pods = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [
-        pod("young", "u3", "2026-01-03T00:00:00Z", None),
-        pod("ending", "u1", "2026-01-01T00:00:00Z", Some("2026-01-04T00:00:00Z")),
-        pod("old", "u2", "2026-01-02T00:00:00Z", None),
+        pod("young", "u3", "own", "2026-01-03T00:00:00Z", None),
+        pod("ending", "u1", "own", "2026-01-01T00:00:00Z", Some("2026-01-04T00:00:00Z")),
+        pod("canary", "u4", "foreign", "2026-01-01T00:00:00Z", None),
+        old,
     ]});
     let answers = async {
-        expect(&mut server, Method::GET, DEPLOYMENT, 200, &deployment("1", &json!({}))).await;
-        expect(&mut server, Method::GET, "/api/v1/namespaces/lab/pods", 200, &pods).await;
+        expect_pods(&mut server, &pods).await;
         let path = "/api/v1/namespaces/lab/pods/old";
-        expect(&mut server, Method::DELETE, path, 200, &pod("old", "u2", "2026-01-02T00:00:00Z", None)).await
+        expect(&mut server, Method::DELETE, path, 200, &old).await
     };
     let act = async {
         let pod = actor.choose("d", &Which::Oldest).await.unwrap();
@@ -120,13 +138,9 @@ async fn the_pod_that_was_chosen_is_deleted_and_no_other() {
 async fn a_pod_that_does_not_exist_is_named_with_those_that_do() {
     let (actor, mut server) = actor();
     let pods = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [
-        {"metadata": {"name": "ml-abc", "uid": "u"}}]});
-    let answers = async {
-        expect(&mut server, Method::GET, DEPLOYMENT, 200, &deployment("1", &json!({}))).await;
-        expect(&mut server, Method::GET, "/api/v1/namespaces/lab/pods", 200, &pods).await;
-    };
+        {"metadata": {"name": "ml-abc", "uid": "u", "ownerReferences": owner("ReplicaSet", "own")}}]});
     let which = Which::Name("ml-abd".into());
-    let (result, ()) = tokio::join!(actor.choose("d", &which), answers);
+    let (result, ()) = tokio::join!(actor.choose("d", &which), expect_pods(&mut server, &pods));
     let text = result.unwrap_err().to_string();
     assert!(text.contains("did you mean `ml-abc`?") && text.contains("fix:"), "{text}");
 }

@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use observer_ebpf::{http::Socket, wire::Counter};
 
-/// Room for about 20,000 requests between two drains; the loader may change it.
-const RING_BYTES: u32 = 8 * 1024 * 1024;
+/// Room for about 80,000 requests between two drains: on a node whose processors are all busy the agent may not run for seconds.
+const RING_BYTES: u32 = 32 * 1024 * 1024;
 /// The reader is woken once this much waits; below that it comes by its timer.
 const WAKE_BYTES: u64 = RING_BYTES as u64 / 4;
 

@@ -123,7 +123,8 @@ impl Watched {
     fn start(address: SocketAddr) -> Self {
         let stop: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
         let cgroup = cgroup2_mount().expect("a cgroup2 mount");
-        let mut kernel = Kernel::load(&LoadOptions { cgroup, measure_cost: true }).expect("the programs load");
+        let mut kernel =
+            Kernel::load(&LoadOptions { cgroup, measure_cost: true, leave_out: &[] }).expect("the programs load");
         kernel.watch_ports(&[address.port()]).expect("the port is watched");
         let drainer = std::thread::spawn(move || {
             let mut flow = FlowTable::new(FlowConfig { calls: kernel.tells_calls(), ..FlowConfig::default() });

@@ -7,11 +7,17 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, macros::btf_tracepoint, programs::BtfTracePointContext};
-use observer_ebpf::wire::{Counter, Header, Kind};
+use observer_ebpf::{
+    http::Socket,
+    wire::{Counter, Header, Kind},
+};
 
 use crate::{
     features,
-    hooks::fields::read,
+    hooks::{
+        fields::read,
+        twice::{Turn, takes},
+    },
     maps::{emit, socket},
 };
 
@@ -19,16 +25,24 @@ use crate::{
 #[btf_tracepoint(function = "inet_sk_error_report")]
 pub fn pw_error(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: the first argument is a socket.
-    unsafe { reported(ctx.arg(0)) };
+    unsafe { reported(ctx.arg(0), Turn::First) };
+    0
+}
+
+/// The same, for what the first was not run for.
+#[btf_tracepoint(function = "inet_sk_error_report")]
+pub fn pw_error_2(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: as above.
+    unsafe { reported(ctx.arg(0), Turn::Second) };
     0
 }
 
 #[inline(always)]
-unsafe fn reported(sk: *mut c_void) {
+unsafe fn reported(sk: *mut c_void, turn: Turn) {
     // SAFETY: the helper takes the tracepoint's socket; its result is checked.
     unsafe {
         let socket = socket(sk);
-        if socket.is_null() {
+        if socket.is_null() || !takes(socket, turn, Socket::TOLD_ERROR) {
             return;
         }
         let mut error = 0;

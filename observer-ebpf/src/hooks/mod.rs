@@ -12,3 +12,4 @@ mod resets;
 mod scan;
 mod sock_ops;
 mod states;
+mod twice;

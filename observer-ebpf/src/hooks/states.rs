@@ -14,23 +14,32 @@ use observer_ebpf::{
 
 use crate::{
     features,
-    hooks::{capture::tell_held, fields::read},
+    hooks::{
+        capture::tell_held,
+        fields::read,
+        twice::{Turn, takes},
+    },
     maps::{CONNECTING, emit, socket},
 };
 
 /// The TCP state of a socket changes.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn pw_set_state(ctx: BtfTracePointContext) -> i32 {
-    let sk: *mut c_void = ctx.arg(0);
-    let old: u32 = ctx.arg(1);
-    let new: u32 = ctx.arg(2);
-    // SAFETY: the first argument of this tracepoint is a socket.
-    unsafe { changed(sk, old, new) };
+    // SAFETY: the arguments of this tracepoint are a socket and two numbers.
+    unsafe { changed(ctx.arg(0), ctx.arg(1), ctx.arg(2), Turn::First) };
+    0
+}
+
+/// The same, for what the first was not run for.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub fn pw_set_state_2(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: as above.
+    unsafe { changed(ctx.arg(0), ctx.arg(1), ctx.arg(2), Turn::Second) };
     0
 }
 
 #[inline(always)]
-unsafe fn changed(sk: *mut c_void, old: u32, new: u32) {
+unsafe fn changed(sk: *mut c_void, old: u32, new: u32, turn: Turn) {
     // SAFETY: helpers that take the tracepoint's socket.
     unsafe {
         match new {
@@ -43,7 +52,7 @@ unsafe fn changed(sk: *mut c_void, old: u32, new: u32) {
             _ => return,
         }
         let socket = socket(sk);
-        if socket.is_null() {
+        if socket.is_null() || !takes(socket, turn, Socket::TOLD_STATE) {
             return;
         }
         let at_ns = bpf_ktime_get_ns();

@@ -29,13 +29,17 @@ pub struct Socket {
     pub flags: u32,
     /// Which direction spoke last: 0 none, else [`Socket::INBOUND`] or [`Socket::OUTBOUND`].
     pub last_direction: u32,
+    /// Events that the first of two programs has told and the second has not met yet: bits `TOLD_…`.
+    pub told: u32,
+    /// Fills the gap.
+    pub reserved: u32,
     /// Towards the socket.
     pub inbound: Direction,
     /// Away from it.
     pub outbound: Direction,
 }
 
-const _: () = assert!(size_of::<Socket>() == 80 + 2 * 64);
+const _: () = assert!(size_of::<Socket>() == 88 + 2 * 64);
 
 impl Socket {
     /// Payload is not HTTP/1.x, or no longer: nothing more is told of it.
@@ -47,4 +51,15 @@ impl Socket {
     pub const INBOUND: u32 = 1;
     /// Value of `last_direction`.
     pub const OUTBOUND: u32 = 2;
+
+    /// Bit of `told`: a change of state.
+    pub const TOLD_STATE: u32 = 1;
+    /// Bit of `told`: a reset that left.
+    pub const TOLD_RESET_SENT: u32 = 2;
+    /// Bit of `told`: a reset that arrived.
+    pub const TOLD_RESET_RECEIVED: u32 = 4;
+    /// Bit of `told`: a retransmission.
+    pub const TOLD_RETRANSMIT: u32 = 8;
+    /// Bit of `told`: an error that was reported.
+    pub const TOLD_ERROR: u32 = 16;
 }

@@ -77,8 +77,9 @@ pub async fn run(options: RunOptions) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    let kernel = Kernel::load(&LoadOptions { cgroup: cgroup.clone(), measure_cost: !options.no_bpf_cost })
-        .context("the eBPF programs cannot be loaded; `observer check` says what is missing")?;
+    let kernel =
+        Kernel::load(&LoadOptions { cgroup: cgroup.clone(), measure_cost: !options.no_bpf_cost, leave_out: &[] })
+            .context("the eBPF programs cannot be loaded; `observer check` says what is missing")?;
     let flow = FlowConfig { calls: kernel.tells_calls(), ..FlowConfig::default() };
     let (core, inputs) = core::handle();
     let ports = Arc::new(PortSet::default());

@@ -25,6 +25,8 @@ pub struct LoadOptions {
     /// Let the kernel measure the run time of the programs (needs `CAP_SYS_ADMIN`, or the sysctl
     /// `kernel.bpf_stats_enabled=1`). Without it the cost of the programs is not measured.
     pub measure_cost: bool,
+    /// Programs that are not attached, though the kernel would take them: to see what is lost without them.
+    pub leave_out: &'static [&'static str],
 }
 
 /// Why the programs could not be loaded. The message names the fix.
@@ -110,6 +112,10 @@ impl Kernel {
 
         let mut problems = Vec::new();
         for spec in programs::TABLE {
+            if options.leave_out.contains(&spec.name) {
+                problems.push(Some("left out".into()));
+                continue;
+            }
             let problem = programs::attach(&mut ebpf, spec, &btf, &cgroup).err().map(|error| said(&error));
             if let (true, Some(reason)) = (spec.required, &problem) {
                 return Err(LoadError::Required {
@@ -148,15 +154,17 @@ impl Kernel {
 
     /// Whether socket calls of threads are told ([`crate::flow::FlowConfig::calls`]).
     pub fn tells_calls(&self) -> bool {
-        programs::TABLE
-            .iter()
-            .zip(&self.problems)
-            .all(|(spec, problem)| problem.is_none() || !["pw_recv", "pw_send"].contains(&spec.name))
+        ["pw_recv", "pw_send"].into_iter().all(|name| self.is_attached(name))
+    }
+
+    fn is_attached(&self, name: &str) -> bool {
+        let mut programs = programs::TABLE.iter().zip(&self.problems);
+        programs.any(|(spec, problem)| spec.name == name && problem.is_none())
     }
 
     /// The kernel side's counters: what was lost, and what is worth knowing.
     pub fn counters(&self) -> Counters {
-        Counters::read(&self.counters, &self.ebpf)
+        Counters::read(&self.counters, &self.ebpf, |name| self.is_attached(name))
     }
 
     /// What the programs and this process have cost since load. `exchanges` is left 0.

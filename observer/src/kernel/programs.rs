@@ -31,9 +31,15 @@ pub(super) struct Spec {
     pub(super) since: &'static str,
     pub(super) required: bool,
     pub(super) lost_without: &'static str,
+    /// The other program at the same tracepoint: what the kernel does not run one of them for, the other tells.
+    pub(super) twin: Option<&'static str>,
 }
 
-/// All programs, in the order of attachment: what tells the end of a connection is there before what tells its beginning.
+/// What is lost without the second of two programs.
+const AS_SECOND: &str = "the same, while a packet interrupts the first program on its CPU";
+
+/// All programs, in the order of attachment: what tells the end of a connection is there before what tells its beginning,
+/// and of twins the first is there before the second, since the kernel runs them in that order.
 pub(super) const TABLE: &[Spec] = &[
     Spec {
         name: "pw_set_state",
@@ -41,6 +47,15 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.11",
         required: true,
         lost_without: "how and when connections end, refused and unanswered attempts",
+        twin: Some("pw_set_state_2"),
+    },
+    Spec {
+        name: "pw_set_state_2",
+        hook: Hook::Tracepoint("inet_sock_set_state"),
+        since: "5.11",
+        required: false,
+        lost_without: AS_SECOND,
+        twin: Some("pw_set_state"),
     },
     Spec {
         name: "pw_send_reset",
@@ -48,6 +63,15 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.11",
         required: false,
         lost_without: "which side reset a connection",
+        twin: Some("pw_send_reset_2"),
+    },
+    Spec {
+        name: "pw_send_reset_2",
+        hook: Hook::Tracepoint("tcp_send_reset"),
+        since: "5.11",
+        required: false,
+        lost_without: AS_SECOND,
+        twin: Some("pw_send_reset"),
     },
     Spec {
         name: "pw_receive_reset",
@@ -55,6 +79,15 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.11",
         required: false,
         lost_without: "refused attempts are told as unreachable; which side reset a connection",
+        twin: Some("pw_receive_reset_2"),
+    },
+    Spec {
+        name: "pw_receive_reset_2",
+        hook: Hook::Tracepoint("tcp_receive_reset"),
+        since: "5.11",
+        required: false,
+        lost_without: AS_SECOND,
+        twin: Some("pw_receive_reset"),
     },
     Spec {
         name: "pw_error",
@@ -62,6 +95,15 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.14",
         required: false,
         lost_without: "attempts that a firewall rejects may be told as unanswered",
+        twin: Some("pw_error_2"),
+    },
+    Spec {
+        name: "pw_error_2",
+        hook: Hook::Tracepoint("inet_sk_error_report"),
+        since: "5.14",
+        required: false,
+        lost_without: AS_SECOND,
+        twin: Some("pw_error"),
     },
     Spec {
         name: "pw_retransmit",
@@ -69,6 +111,15 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.11",
         required: false,
         lost_without: "retransmissions: the cause of answers that are slow by a second",
+        twin: Some("pw_retransmit_2"),
+    },
+    Spec {
+        name: "pw_retransmit_2",
+        hook: Hook::Tracepoint("tcp_retransmit_skb"),
+        since: "5.11",
+        required: false,
+        lost_without: AS_SECOND,
+        twin: Some("pw_retransmit"),
     },
     Spec {
         name: "pw_recv",
@@ -76,6 +127,7 @@ pub(super) const TABLE: &[Spec] = &[
         since: "6.3",
         required: false,
         lost_without: "time in socket queues; for whom an attempt without data was made",
+        twin: None,
     },
     Spec {
         name: "pw_send",
@@ -83,6 +135,7 @@ pub(super) const TABLE: &[Spec] = &[
         since: "6.3",
         required: false,
         lost_without: "for whom a re-used connection carried a request without trace id",
+        twin: None,
     },
     Spec {
         name: "pw_release",
@@ -90,6 +143,7 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.9",
         required: false,
         lost_without: "which attempt a retry follows",
+        twin: None,
     },
     Spec {
         name: "pw_ingress",
@@ -97,6 +151,7 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.2",
         required: true,
         lost_without: "every request and answer",
+        twin: None,
     },
     Spec {
         name: "pw_egress",
@@ -104,6 +159,7 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.2",
         required: true,
         lost_without: "every request and answer",
+        twin: None,
     },
     Spec {
         name: "pw_sock_ops",
@@ -111,6 +167,7 @@ pub(super) const TABLE: &[Spec] = &[
         since: "5.14",
         required: true,
         lost_without: "the beginning of connections",
+        twin: None,
     },
 ];
 

@@ -11,13 +11,13 @@ use observer::{flow::Side, record::Outcome};
 use crate::observed::{in_own_network, monotonic_ns, observe, run};
 
 /// Rules for packets to `address` in this network namespace.
-fn rule(address: SocketAddr, verdict: &str) {
+pub fn rule(address: SocketAddr, verdict: &str) {
     run("nft", &["add table ip filter; add chain ip filter input { type filter hook input priority 0; }"]);
     run("nft", &[&format!("add rule ip filter input tcp dport {} tcp flags syn {verdict}", address.port())]);
 }
 
 /// An address for one test: the programs see every network namespace, those of tests that run at the same time as well.
-fn address() -> SocketAddr {
+pub fn address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     SocketAddr::from(([127, 0, 0, 1], NEXT.fetch_add(1, Ordering::Relaxed)))
 }

@@ -12,4 +12,5 @@ mod messages;
 mod nginx;
 mod observed;
 mod servers;
+mod twice;
 mod volume;

@@ -42,11 +42,8 @@ pub struct Ledger {
     pub unaccounted: Option<u64>,
     /// Joins that disagree: must be 0.
     pub join_conflicts: Option<u64>,
-    /// Kernel events lost.
+    /// Kernel events lost: must be 0.
     pub events_dropped: Option<u64>,
-    /// Those among them that the kernel did not hand to a program. It counts every socket of the node, also those that nobody watches:
-    /// whether one of ours was missed, causes and joins show. All others must be 0.
-    pub program_skipped: u64,
     /// Answers that name their pod …
     pub pods_compared: Option<u64>,
     /// … and it is the one that the observer names.
@@ -68,10 +65,7 @@ impl Ledger {
         };
         zero("unaccounted", self.unaccounted);
         zero("join_conflicts", self.join_conflicts);
-        zero(
-            "events_dropped, program_skipped aside,",
-            self.events_dropped.map(|all| all - self.program_skipped.min(all)),
-        );
+        zero("events_dropped", self.events_dropped);
         zero("causes unknown", Some(self.by_cause.get("unknown").copied().unwrap_or(0)));
         let succeeded = self.sent - self.failed.min(self.sent);
         if self.pods_compared != Some(succeeded) || self.pods_agreed != Some(succeeded) {
@@ -136,7 +130,6 @@ pub fn read(folder: &Path) -> Result<Ledger> {
         unaccounted: number("/ledger/unaccounted"),
         join_conflicts: number("/completeness/join_conflicts"),
         events_dropped: number("/completeness/events_dropped"),
-        program_skipped: number("/completeness/loss/program_skipped").unwrap_or(0),
         pods_compared: number("/completeness/pod_agreement/compared"),
         pods_agreed: number("/completeness/pod_agreement/agreed"),
         deletions: report["deletions"].as_array().map_or(0, |all| all.iter().filter(upstream).count() as u64),
@@ -181,8 +174,6 @@ mod tests {
         assert!(good.faults(&wanted).is_empty(), "{:?}", good.faults(&wanted));
         let silent = Ledger { join_conflicts: None, ..good.clone() };
         assert_eq!(silent.faults(&wanted), ["join_conflicts was not measured"]);
-        let lossy = |program_skipped| Ledger { events_dropped: Some(3), program_skipped, ..good.clone() };
-        assert_eq!((lossy(3).faults(&wanted).len(), lossy(2).faults(&wanted).len()), (0, 1));
         let wrong_pod = Ledger { pods_agreed: Some(7), addresses_used_again: 0, ..good };
         assert_eq!(wrong_pod.faults(&wanted).len(), 2);
     }

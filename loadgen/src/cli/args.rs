@@ -70,6 +70,9 @@ pub enum Command {
     /// Make every output of a run again from its raw files.
     #[command(after_help = super::finish::HELP)]
     Report(super::finish::ReportArgs),
+    /// Tell of single requests: the pod, each part of the way, each attempt, and why it failed.
+    #[command(after_help = super::requests::HELP)]
+    Requests(super::requests::RequestsArgs),
     /// Answer the lab's questions from any number of runs: q8.json, q9.json, q10.json, report.html and answers.md.
     #[command(after_help = super::answers::HELP)]
     Answers(super::answers::AnswersArgs),

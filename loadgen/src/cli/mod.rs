@@ -17,6 +17,7 @@ mod progress;
 mod prove_fix;
 mod rates;
 mod repeat;
+mod requests;
 mod rollback;
 mod run;
 mod scale;
@@ -71,6 +72,7 @@ fn execute(command: Command) -> Result<u8, Failure> {
 async fn dispatch(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Report(args) => finish::report(&args),
+        Command::Requests(args) => requests::run(&args),
         Command::Answers(args) => answers::answers(&args),
         Command::Plan(args) => Box::pin(plan::run(&args)).await,
         Command::Verify(args) => Box::pin(verify::run(&args)).await,

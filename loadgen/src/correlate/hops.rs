@@ -52,6 +52,11 @@ impl Stretch {
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
+
+    /// All names, in order of the way.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(|(_, name, _)| name)
+    }
 }
 
 /// A stretch of one request's way.

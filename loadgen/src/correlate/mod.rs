@@ -24,6 +24,7 @@ mod limits;
 mod nodes;
 mod pods;
 pub mod repeat;
+pub mod requests;
 mod revisions;
 mod scaling;
 mod seen;

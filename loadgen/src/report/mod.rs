@@ -7,6 +7,7 @@ pub mod fix;
 mod hook;
 pub mod html;
 pub mod repeat;
+pub mod requests;
 pub mod schema;
 pub mod summary;
 pub mod threshold;

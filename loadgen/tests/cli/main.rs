@@ -102,6 +102,8 @@ fn usage_errors_are_2_and_touch_nothing() {
         (&["slow-pod", "--delay", "0s"], "one millisecond"),
         (&["steady", "--runs", "0"], "not in 1..=1000"),
         (&["verify", "--step", "8"], "not in 2..=7"),
+        (&["requests", "run", "--cause", "bad_luck"], "refused_by_terminated_pod"),
+        (&["requests", "run", "--slower-than", "10"], "time unit"),
         (&["verify", "--other-namespace", "mlops-lab"], "another one"),
         (&["no-such-command"], "unrecognized subcommand"),
         (&[], "Usage:"),
@@ -139,6 +141,23 @@ fn a_report_of_nothing() {
     let (code, text) = loadgen(&dir, &["report", "nowhere"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("nowhere holds no run") && text.contains("fix:"), "{text}");
+}
+
+#[test]
+fn requests_that_do_not_exist() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, text) = loadgen(&dir, &["requests", "nowhere"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("nowhere holds no run") && text.contains("fix:"), "{text}");
+    let run = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/correlate/recordings/rollout-as-assigned");
+    for wanted in [["--seq", "999999"], ["--trace-id", "00000000000000000000000000000000"]] {
+        let (code, text) = loadgen(&dir, &[&["requests", run], &wanted[..]].concat());
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("has no request") && text.contains("fix: take one from 0 to"), "{text}");
+    }
+    let (code, text) = loadgen(&dir, &["requests", run, "--pod", "nobody"]);
+    assert_eq!((code, text.contains("requests is like that")), (0, true), "{text}");
+    leaves_nothing(&dir);
 }
 
 #[test]

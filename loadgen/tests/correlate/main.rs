@@ -14,6 +14,7 @@ mod page;
 mod properties;
 mod recorded;
 mod reports;
+mod requests;
 mod schema;
 mod slow;
 mod synthetic;

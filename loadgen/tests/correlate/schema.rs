@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use loadgen::report::schema::{comparison_schema, json_schema, repeats_schema};
+use loadgen::report::schema::{comparison_schema, json_schema, repeats_schema, request_schema};
 use loadgen::verify::verified_schema;
 
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
@@ -13,6 +13,7 @@ fn the_committed_schemas_are_the_generated_ones() {
         ("report", json_schema()),
         ("compare", comparison_schema()),
         ("repeat", repeats_schema()),
+        ("request", request_schema()),
         ("verify", verified_schema()),
     ] {
         let file = format!("{DOCS}/{name}.schema.json");

@@ -93,9 +93,14 @@ impl Bench {
         Run::read(&folder, text)
     }
 
+    /// Where a test's report is.
+    pub fn written(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
     /// An empty folder for a test's report.
     pub fn folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.out.join(name);
+        let folder = self.written(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }

@@ -1,6 +1,7 @@
 //! Rolling updates and pod deletions: failures are explained where there are any, and there are none where there must be none.
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use crate::{
     bench::Bench,
@@ -23,6 +24,31 @@ pub fn as_assigned(bench: &Bench) -> Result<()> {
     ensure!(run.failed()? > 0, "nothing failed: the hook that cannot work seems to work");
     run.assert_explained()?;
     ensure!(run.has_timeline("FailedPreStopHook"), "the failed hook is not in the time line");
+    each_request_is_told(bench, "rollout-as-assigned", &run)
+}
+
+/// `loadgen requests`: each request once, those that succeeded with the pod that the answer names, and with its whole way.
+fn each_request_is_told(bench: &Bench, name: &str, run: &Run) -> Result<()> {
+    let folder = bench.written(name);
+    let output = bench.loadgen_output(&["requests", &folder.to_string_lossy(), "-o", "ndjson"])?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Vec<Value> =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    ensure!(told.len() == run.client.len(), "{} requests are told of {}", told.len(), run.client.len());
+    let mut sent: Vec<&Value> = run.client.iter().collect();
+    sent.sort_by_key(|sent| sent["seq"].as_u64());
+    for (told, sent) in told.iter().zip(sent) {
+        ensure!(told["seq"] == sent["seq"] && told["trace_id"] == sent["trace_id"], "{told} is not {sent}");
+        if told["succeeded"] == true {
+            ensure!(told["pod"].is_string() && told["pod"] == sent["pod_name"], "another pod: {told} and {sent}");
+            let parts = told["parts"].as_array().map_or(&[][..], Vec::as_slice);
+            let sum_ns: u64 = parts.iter().filter_map(|part| part["duration_ns"].as_u64()).sum();
+            let took_us = told["latency_us"].as_f64().unwrap_or_default();
+            ensure!((sum_ns as f64 / 1e3 - took_us).abs() < 0.001, "the parts are {sum_ns} ns of {took_us} µs: {told}");
+        } else {
+            ensure!(told["cause"].is_string() && told["evidence"].as_array().is_some_and(|it| it.len() > 1), "{told}");
+        }
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod balance;
 mod chain;
+mod filters;
 mod format;
 mod life;
 mod overview;
@@ -13,7 +14,8 @@ use std::collections::HashSet;
 use askama::Template;
 
 use super::Hook;
-use super::schema::{Cause, Failure, Report, Verdict};
+use super::figure::us;
+use super::schema::{Cause, Failure, Report, SlowRequest, Verdict};
 use chain::ChainChart;
 use life::LifeChart;
 pub use overview::overview;
@@ -40,7 +42,15 @@ struct Page<'r> {
     tables: Vec<balance::PlainTable>,
     failures: &'r [Failure],
     failures_left_out: usize,
+    slow: Vec<SlowRow<'r>>,
+    memory: String,
     timeline_left_out: usize,
+}
+
+/// A slow success, and how long it took.
+struct SlowRow<'r> {
+    slow: &'r SlowRequest,
+    took: String,
 }
 
 /// A verdict, without advice that an earlier one has given.
@@ -81,6 +91,8 @@ pub fn html(report: &Report) -> Result<String, askama::Error> {
         tables: balance::tables(report),
         failures: &report.failures[..shown],
         failures_left_out: report.failures.len() - shown,
+        slow: report.slow.iter().map(|slow| SlowRow { slow, took: us(Some(slow.latency_us)) }).collect(),
+        memory: report.observer_cost.as_ref().map_or(String::new(), |cost| format!("{} MiB", cost.rss_bytes >> 20)),
         timeline_left_out: report.timeline.len().saturating_sub(TIMELINE_SHOWN),
     };
     page.render()

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::filters;
 use crate::report::figure::us;
 use crate::report::schema::{Answers, Report};
 

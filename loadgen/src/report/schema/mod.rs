@@ -13,6 +13,7 @@ mod failure;
 mod ledger;
 mod pods;
 mod repeat;
+mod request;
 mod revision;
 mod scaling;
 mod slow_pod;
@@ -31,6 +32,7 @@ pub use failure::{Cause, ChainStep, Deletion, Evidence, Failure, JoinedBy, SlowC
 pub use ledger::{Latency, LatencyPair, Ledger};
 pub use pods::{HopReport, PodReport};
 pub use repeat::{PooledFailures, PooledMean, RepeatedRun, Repeats, ShareOfRuns, repeats_schema};
+pub use request::{RequestAttempt, RequestPart, RequestReport, request_schema};
 pub use revision::RevisionReport;
 pub use scaling::{
     AutoscalerReport, AutoscalerSync, FormulaAgreement, MetricsSource, NewPod, ScaleChange, Scaling, ScalingPhase,

@@ -8,7 +8,7 @@ mod tables;
 mod updates;
 
 pub use sections::thresholds;
-pub use style::{Style, escape, lines};
+pub use style::{Style, escape, lines, short};
 
 use super::schema::Report;
 

@@ -33,16 +33,30 @@ struct Pulses {
     cause: &'static str,
     /// How long it is done.
     length_ms: u64,
-    /// Requests that are sent this long before its end are late by too little to be judged.
-    margin_ms: u64,
+    /// Which requests are late by it.
+    late: Late,
     /// From one to the next.
     period_ms: u64,
 }
 
+enum Late {
+    /// Those that are sent meanwhile, but for the last ones before its end, which are late by too little to be judged.
+    During { but_last_ms: u64 },
+    /// Those that are sent between so long and so long before it begins.
+    Before { first_ms: u64, last_ms: u64 },
+}
+
+/// Requests this near to a pulse that are not surely late by it are not judged.
+const EDGE_MS: u64 = 300;
+
 impl Pulses {
     /// So many that the wanted cases come together.
     fn count(&self, bench: &Bench<'_>) -> u64 {
-        let in_one = u64::from(RATE) * (self.length_ms - self.margin_ms) / 1_000;
+        let judged_ms = match self.late {
+            Late::During { but_last_ms } => self.length_ms - but_last_ms,
+            Late::Before { first_ms, last_ms } => first_ms - last_ms,
+        };
+        let in_one = u64::from(RATE) * judged_ms / 1_000;
         // Windows are cut at both edges: a fifth more.
         (bench.cases * 6 / 5).div_ceil(in_one)
     }
@@ -64,10 +78,13 @@ impl Pulses {
             let to_ns = monotonic_ns();
             drop(guard);
             let done_ns = monotonic_ns();
-            let (from_ns, last_ns) = (from_ns + 2 * MS, to_ns - self.margin_ms * MS);
-            said.truths.push(window(self.cause, from_ns, last_ns, why.to_owned()));
+            let (first_ns, last_ns) = match self.late {
+                Late::During { but_last_ms } => (from_ns + 2 * MS, to_ns - but_last_ms * MS),
+                Late::Before { first_ms, last_ms } => (before_ns - first_ms * MS, before_ns - last_ms * MS),
+            };
+            said.truths.push(window(self.cause, first_ns, last_ns, why.to_owned()));
             // What was under way when it began, and what came too late to be late.
-            said.unsure.push(Window { from_ns: before_ns - 300 * MS, to_ns: done_ns + 150 * MS });
+            said.unsure.push(Window { from_ns: before_ns - EDGE_MS * MS, to_ns: done_ns + EDGE_MS * MS });
             sleep(Duration::from_millis(self.period_ms - self.length_ms));
         }
         Ok(said)
@@ -127,7 +144,8 @@ impl Drop for Limited<'_> {
     }
 }
 
-const LOST_SYN: Pulses = Pulses { cause: "syn_retransmit", length_ms: 500, margin_ms: 20, period_ms: 2_500 };
+const LOST_SYN: Pulses =
+    Pulses { cause: "syn_retransmit", length_ms: 500, late: Late::During { but_last_ms: 20 }, period_ms: 2_500 };
 
 /// Between gateway and pod: the SYN is sent again after a second.
 pub const SYN_TO_POD: Injector = Injector {
@@ -164,7 +182,8 @@ pub const SYN_TO_GATEWAY: Injector = Injector {
     },
 };
 
-const DROPPED_ONCE: Pulses = Pulses { cause: "retried", length_ms: 300, margin_ms: 10, period_ms: 2_000 };
+const DROPPED_ONCE: Pulses =
+    Pulses { cause: "retried", length_ms: 300, late: Late::During { but_last_ms: 10 }, period_ms: 2_000 };
 
 /// The gateway gives up the first attempt after 0.4 s, and the second gets through.
 pub const RETRIED: Injector = Injector {
@@ -179,7 +198,7 @@ pub const RETRIED: Injector = Injector {
     },
 };
 
-const FROZEN: Pulses = Pulses { cause: "", length_ms: 800, margin_ms: 300, period_ms: 2_500 };
+const FROZEN: Pulses = Pulses { cause: "", length_ms: 800, late: Late::During { but_last_ms: 300 }, period_ms: 2_500 };
 
 /// The gateway's processes do nothing for a while.
 pub const QUEUED_AT_GATEWAY: Injector = Injector {
@@ -204,30 +223,14 @@ pub const SLOW_GATEWAY: Injector = Injector {
     prepare: nothing,
     inject: |bench| {
         let pod = bench.only_pod("api-gateway")?;
-        let mut said = Said::default();
-        sleep(Duration::from_secs(2));
-        for _ in 0..ANSWERS_HELD.count(bench) {
-            let before_ns = monotonic_ns();
-            let guard = freeze_all(&pod.uid, "nginx")?;
-            sleep(Duration::from_millis(FROZEN.length_ms));
-            drop(guard);
-            let done_ns = monotonic_ns();
-            // Sent early enough to be at the pod by then, and so late that their answers came into the stop.
-            let (from_ns, last_ns) = (before_ns - (HELD_MS - HELD_EDGE_MS) * MS, before_ns - HELD_EDGE_MS * MS);
-            let why = "SIGSTOP to the gateway's processes while the pod had the request".to_owned();
-            said.truths.push(window("slow_gateway", from_ns, last_ns, why));
-            said.unsure.push(Window { from_ns: before_ns - 2 * HELD_MS * MS, to_ns: done_ns + 2 * HELD_MS * MS });
-            sleep(Duration::from_millis(ANSWERS_HELD.period_ms - FROZEN.length_ms));
-        }
-        Ok(said)
+        let why = "SIGSTOP to the gateway's processes while the pod had the request";
+        ANSWERS_HELD.run(bench, why, || freeze_all(&pod.uid, "nginx"))
     },
 };
 
-const HELD_MS: u64 = 150;
-const HELD_EDGE_MS: u64 = 20;
-/// The windows lie before the stops, and are as long as the pod takes.
+/// The pod takes 150 ms: what was sent then was at the pod by the time of the stop, and its answer came into it.
 const ANSWERS_HELD: Pulses =
-    Pulses { cause: "slow_gateway", length_ms: HELD_MS, margin_ms: 2 * HELD_EDGE_MS, period_ms: 2_500 };
+    Pulses { cause: "slow_gateway", late: Late::Before { first_ms: 130, last_ms: 20 }, ..FROZEN };
 
 /// The pod's process does nothing for a while.
 pub const QUEUED_AT_POD: Injector = Injector {

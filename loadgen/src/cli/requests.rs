@@ -151,15 +151,23 @@ fn write(raw: &RawRun, wanted: &Selection, format: RowFormat, out: &mut impl Wri
         }
         RowFormat::Csv => {
             let mut rows = csv::Writer::from_writer(out);
-            rows.write_record(header(part_names()))?;
+            rows.write_record(header(part_names())).map_err(cause_of)?;
             requests(raw, wanted, |request| {
                 told += 1;
-                rows.write_record(row(&request, part_names())).map_err(io::Error::from)
+                rows.write_record(row(&request, part_names())).map_err(cause_of)
             })?;
             rows.flush()?;
         }
     }
     Ok(told)
+}
+
+/// What the writer itself said: a closed pipe must be known as one.
+fn cause_of(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn text(shown: &[RequestReport], told: usize) -> String {

@@ -9,17 +9,15 @@ const BAR: u64 = 40;
 
 /// A line for each.
 pub fn table(requests: &[RequestReport], style: Style) -> String {
-    let mut table =
-        style.table(&["request", "sent at", "latency", "at the client", "gateway pod", "pod", "attempts", "why"]);
+    let mut table = style.table(&["request", "sent at", "latency", "client", "gateway", "pod", "why"]);
     for request in requests {
         table.add_row([
             request.seq.to_string(),
             time_of_day(&request.sent_at),
             us(Some(request.latency_us.round() as u64)),
-            escape(&request.outcome),
-            request.gateway_pod.as_deref().map_or("–".to_owned(), short),
+            escape(request.outcome.strip_prefix("status ").unwrap_or(&request.outcome)),
+            request.gateway_pod.as_deref().map_or("–".to_owned(), own_name),
             request.pod.as_deref().map_or("–".to_owned(), short),
-            request.attempts.len().to_string(),
             why(request),
         ]);
     }
@@ -28,13 +26,25 @@ pub fn table(requests: &[RequestReport], style: Style) -> String {
 
 /// The cause, or the longest part of the way.
 fn why(request: &RequestReport) -> String {
-    if let Some(cause) = request.cause {
-        return cause.name().to_owned();
+    let why = match request.cause {
+        Some(cause) => cause.name().to_owned(),
+        None => {
+            let longest = request.parts.iter().flatten().max_by_key(|part| part.duration_ns);
+            longest.map_or("way not measured".to_owned(), |part| {
+                format!("{}: {}", part.name, us(Some(rounded_us(part.duration_ns))))
+            })
+        }
+    };
+    match request.attempts.len() {
+        0 | 1 => why,
+        several => format!("{why}, {several} attempts"),
     }
-    let longest = request.parts.iter().flatten().max_by_key(|part| part.duration_ns);
-    longest.map_or("way not measured".to_owned(), |part| {
-        format!("{}: {}", part.name, us(Some(rounded_us(part.duration_ns))))
-    })
+}
+
+/// What tells a pod from others of its Deployment: `…-mjvtq`.
+fn own_name(pod: &str) -> String {
+    let short = short(pod);
+    short.find('…').map_or(short.clone(), |at| short[at..].to_owned())
 }
 
 /// All that is known of one.
@@ -104,36 +114,28 @@ fn way(parts: &[RequestPart], style: Style) -> String {
 }
 
 fn attempts(request: &RequestReport, style: Style) -> String {
-    let mut table = style.table(&[
-        "after sending",
-        "pod",
-        "from",
-        "dialled",
-        "led to",
-        "entry",
-        "connection",
-        "status",
-        "joined by",
-    ]);
+    let mut table = style.table(&["after sending", "pod", "what", "joined by"]);
     for attempt in &request.attempts {
-        let text = |text: &Option<String>| text.as_deref().map_or("–".to_owned(), escape);
         table.add_row([
             after(request, attempt.at_ns),
             attempt.pod.as_deref().map_or("–".to_owned(), short),
-            text(&attempt.source),
-            text(&attempt.dialled),
-            text(&attempt.chosen),
-            spelled(attempt.nat_source.as_ref()),
-            connection(attempt),
-            attempt.status.map_or("–".to_owned(), |status| status.to_string()),
+            in_words(attempt),
             attempt.joined_by.name().to_owned(),
         ]);
     }
     lines(&table)
 }
 
-fn connection(attempt: &RequestAttempt) -> String {
-    if attempt.connection_reused { "kept".to_owned() } else { spelled(attempt.connection.as_ref()) }
+/// `10.244.0.4:53744 dialled 10.96.189.249:5000, led to 10.244.0.7:5000 (new): refused`.
+fn in_words(attempt: &RequestAttempt) -> String {
+    let text = |text: &Option<String>| text.as_deref().map_or("an unknown address".to_owned(), escape);
+    let made = if attempt.connection_reused { "kept".to_owned() } else { spelled(attempt.connection.as_ref()) };
+    let answer = attempt.status.map_or(String::new(), |status| format!(", status {status}"));
+    let led = match (&attempt.chosen, attempt.nat_source.as_ref()) {
+        (Some(chosen), Some(source)) => format!(", led to {} ({})", escape(chosen), spelled(Some(source))),
+        _ => String::new(),
+    };
+    format!("{} dialled {}{led}: {made}{answer}", text(&attempt.source), text(&attempt.dialled))
 }
 
 /// A value of a closed list as `report.json` spells it.

@@ -85,6 +85,22 @@ fn read_verified(file: &Path) -> Result<Verified, Failure> {
 fn link(out: &Path, dir: &Path) -> String {
     let page = dir.join("report.html");
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let (from, to) = (whole(out), whole(&page));
-    to.strip_prefix(&from).unwrap_or(&to).to_string_lossy().into_owned()
+    // Relative, so that both can be copied together to somewhere else.
+    let to = pathdiff::diff_paths(whole(&page), whole(out)).unwrap_or(page);
+    to.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::link;
+
+    #[test]
+    fn a_runs_page_is_found_from_wherever_the_answers_are() {
+        let to = |out: &str| link(Path::new(out), Path::new("runs/a"));
+        assert_eq!(to("."), "runs/a/report.html");
+        assert_eq!(to("runs"), "a/report.html");
+        assert_eq!(to("answers"), "../runs/a/report.html");
+    }
 }

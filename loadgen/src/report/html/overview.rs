@@ -39,7 +39,7 @@ fn row(link: &str, report: &Report) -> RunRow {
         report.ledger.by_cause.iter().map(|(cause, n)| format!("{} × {n}", cause.name())).collect();
     let latency = report.latency.from_due.as_ref();
     RunRow {
-        name: link.strip_suffix("/report.html").unwrap_or(&report.experiment).to_owned(),
+        name: link.strip_suffix("/report.html").unwrap_or(&report.experiment).trim_start_matches("../").to_owned(),
         link: link.to_owned(),
         complete: report.run.complete,
         began: report.run.started_at.clone(),

@@ -26,14 +26,11 @@ pub fn table(requests: &[RequestReport], style: Style) -> String {
 
 /// The cause, or the longest part of the way.
 fn why(request: &RequestReport) -> String {
-    let why = match request.cause {
-        Some(cause) => cause.name().to_owned(),
-        None => {
-            let longest = request.parts.iter().flatten().max_by_key(|part| part.duration_ns);
-            longest.map_or("way not measured".to_owned(), |part| {
-                format!("{}: {}", part.name, us(Some(rounded_us(part.duration_ns))))
-            })
-        }
+    let longest = request.parts.iter().flatten().max_by_key(|part| part.duration_ns);
+    let why = match (request.cause, longest) {
+        (Some(cause), _) => cause.name().to_owned(),
+        (None, Some(part)) => format!("{}: {}", part.name, us(Some(rounded_us(part.duration_ns)))),
+        (None, None) => "way not measured".to_owned(),
     };
     match request.attempts.len() {
         0 | 1 => why,

@@ -15,6 +15,8 @@ pub enum Standing {
     Unready,
     /// It runs but has no sample: 0 on the way up, its whole request on the way down.
     Missing,
+    /// It runs and has a sample, which was gone when we asked for it.
+    Unseen,
     /// It is on its way out, or has failed.
     Ignored,
 }
@@ -48,6 +50,32 @@ impl Tolerance {
     fn contains(self, ratio: f64) -> bool {
         (1.0 - self.down..=1.0 + self.up).contains(&ratio)
     }
+}
+
+/// The views that those that are [`Standing::Unseen`] can stand for, where the controller told an average: whatever they used
+/// together must give it, rounded down.
+pub fn with_unseen(pods: Vec<Pod>, average_milli: Option<i64>) -> Vec<Vec<Pod>> {
+    let unseen = pods.iter().filter(|pod| pod.standing == Standing::Unseen).count();
+    if unseen == 0 {
+        return vec![pods];
+    }
+    let Some(average_milli) = average_milli else { return Vec::new() };
+    let measured = pods.iter().filter_map(|pod| match pod.standing {
+        Standing::Measured(milli) => Some(milli),
+        _ => None,
+    });
+    let count = (measured.clone().count() + unseen) as i64;
+    let least = average_milli * count - measured.sum::<i64>();
+    let view = |together: i64| {
+        // Only the sum counts.
+        let mut rest = Some(together);
+        let seen = |pod: &Pod| match pod.standing {
+            Standing::Unseen => Pod { standing: Standing::Measured(rest.take().unwrap_or(0)), ..*pod },
+            _ => *pod,
+        };
+        pods.iter().map(seen).collect()
+    };
+    (least..least + count).filter(|together| *together >= 0).map(view).collect()
 }
 
 /// What the formula asks for.

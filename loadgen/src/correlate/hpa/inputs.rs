@@ -50,10 +50,14 @@ impl<'a> Inputs<'a> {
         let before = self.metrics[..next].iter().rev().take(2);
         let after =
             self.metrics[next..].iter().take_while(|(known_ns, _)| *known_ns <= at_ns + METRICS_AHEAD_NS).take(2);
+        let last = self.metrics[..next].last().map(|(_, metrics)| *metrics);
         let mut views: Vec<Option<Vec<Pod>>> = Vec::new();
-        for (_, metrics) in before.chain(after) {
+        // A pod that had a sample before and has none afterwards has ended in between: it is likelier that its sample was there than that
+        // the controller missed it.
+        let after = after.flat_map(|(_, metrics)| [(*metrics, last), (*metrics, None)]);
+        for (metrics, last) in before.map(|(_, metrics)| (*metrics, None)).chain(after) {
             for lag_ns in POD_LAGS_NS {
-                let view = self.view(selector, at_ns.saturating_sub(lag_ns), metrics);
+                let view = self.view(selector, at_ns.saturating_sub(lag_ns), metrics, last);
                 if !views.contains(&view) {
                     views.push(view);
                 }
@@ -62,7 +66,14 @@ impl<'a> Inputs<'a> {
         views
     }
 
-    fn view(&self, selector: &BTreeMap<String, String>, at_ns: u64, metrics: &PodMetrics) -> Option<Vec<Pod>> {
+    /// Pods that `before` has a sample of and `metrics` has none of count as unseen.
+    fn view(
+        &self,
+        selector: &BTreeMap<String, String>,
+        at_ns: u64,
+        metrics: &'a PodMetrics,
+        before: Option<&'a PodMetrics>,
+    ) -> Option<Vec<Pod>> {
         let now_s = i64::try_from((i128::from(at_ns) + self.realtime_minus_monotonic_ns) / 1_000_000_000).ok()?;
         let mut pods = Vec::new();
         for states in self.pods.values() {
@@ -70,8 +81,12 @@ impl<'a> Inputs<'a> {
             if pod.deleted || !selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)) {
                 continue;
             }
-            let usage = metrics.pods.iter().find(|usage| usage.pod == pod.name);
-            pods.push(Pod { standing: standing(pod, usage, now_s), request_milli: pod.cpu_request_milli? });
+            let usage = |metrics: &'a PodMetrics| metrics.pods.iter().find(|usage| usage.pod == pod.name);
+            let standing = match standing(pod, usage(metrics), now_s) {
+                Standing::Missing if before.and_then(usage).is_some() => Standing::Unseen,
+                standing => standing,
+            };
+            pods.push(Pod { standing, request_milli: pod.cpu_request_milli? });
         }
         Some(pods)
     }
@@ -95,7 +110,7 @@ impl<'a> Inputs<'a> {
     pub fn first_beyond(&self, target: &str, from_ns: u64, percent: f64, below: bool) -> Option<u64> {
         let selector = self.selectors.get(target)?;
         self.metrics.iter().filter(|(known_ns, _)| *known_ns > from_ns).find_map(|(known_ns, metrics)| {
-            let pods = self.view(selector, *known_ns, metrics)?;
+            let pods = self.view(selector, *known_ns, metrics, None)?;
             let (mut used, mut requested) = (0, 0);
             for pod in &pods {
                 if let Standing::Measured(milli) = pod.standing {

@@ -1,6 +1,8 @@
 //! Every sync that left a trace in an autoscaler's status, with the formula computed again and held against it.
 
-use super::formula::{NoAnswer, Pod, Reason, Recommendation, Standing, Tolerance, recommend};
+use std::cmp::Ordering;
+
+use super::formula::{NoAnswer, Pod, Reason, Recommendation, Standing, Tolerance, recommend, with_unseen};
 use super::inputs::Inputs;
 use super::limits::{DEFAULT_DOWN_WINDOW_S, Decision, HeldBy, History, Moment, Past, decide};
 use crate::raw::scaling::AutoscalerState;
@@ -66,6 +68,8 @@ pub fn syncs<'a>(changes: &[(u64, &'a AutoscalerState)], inputs: &Inputs<'_>, pe
     let mut history = History::default();
     let mut syncs = Vec::new();
     let Some((first_ns, _)) = changes.first() else { return syncs };
+    // What was asked for before is not known.
+    let mut known_from_ns = *first_ns;
     for (position, (at_ns, state)) in changes.iter().enumerate() {
         // Syncs that left no trace asked for what the last one that did had asked for.
         if let Some(last) = history.asked.last_mut() {
@@ -73,9 +77,13 @@ pub fn syncs<'a>(changes: &[(u64, &'a AutoscalerState)], inputs: &Inputs<'_>, pe
         }
         // The first state was written some time before the watches began: pods and metrics became known a little later.
         let look_ns = if position == 0 { at_ns + FIRST_LOOK_NS } else { *at_ns };
-        let sync = judge(look_ns, state, inputs, &history, *first_ns);
-        let asked = sync.asked.unwrap_or(state.desired_replicas);
-        history.asked.push(Past { first_ns: *at_ns, last_ns: *at_ns, replicas: asked });
+        let sync = judge(look_ns, state, inputs, &history, known_from_ns);
+        let asked = if position == 0 { asked_at_first(look_ns, state, inputs) } else { sync.asked };
+        match asked {
+            Some(replicas) => history.asked.push(Past { first_ns: *at_ns, last_ns: *at_ns, replicas }),
+            // Until the next one.
+            None => known_from_ns = changes.get(position + 1).map_or(known_from_ns, |(next_ns, _)| *next_ns),
+        }
         if position > 0 {
             if state.desired_replicas != state.current_replicas {
                 history.changed.push((*at_ns, state.desired_replicas - state.current_replicas));
@@ -86,12 +94,21 @@ pub fn syncs<'a>(changes: &[(u64, &'a AutoscalerState)], inputs: &Inputs<'_>, pe
     syncs
 }
 
+/// What the formula asked for when we came in. `None`: what the autoscaler saw cannot be found again, or can be read in more than one way.
+/// Its own decision says less: it may have been held by what was before.
+fn asked_at_first(at_ns: u64, state: &AutoscalerState, inputs: &Inputs<'_>) -> Option<i32> {
+    let (target, percent) = state.target_percent.zip(state.cpu_percent)?;
+    let candidates = candidates(at_ns, state, inputs, target, percent);
+    let (first, _) = candidates.first()?;
+    candidates.iter().all(|(other, _)| other.replicas == first.replicas).then_some(first.replicas)
+}
+
 fn judge<'a>(
     at_ns: u64,
     state: &'a AutoscalerState,
     inputs: &Inputs<'_>,
     history: &History,
-    first_ns: u64,
+    known_from_ns: u64,
 ) -> Sync<'a> {
     let mut sync = Sync {
         at_ns,
@@ -148,11 +165,15 @@ fn judge<'a>(
     sync.asked = Some(recommendation.replicas);
     sync.predicted = Some(decision);
     sync.pods = pods;
-    // What was asked before we came may still hold the way down.
-    let window_s = down_window_s(state);
-    let before_us = at_ns.saturating_sub(u64::from(window_s) * 1_000_000_000) < first_ns;
-    if !agrees && before_us && state.desired_replicas > decision.replicas {
-        sync.explanation += "; its window reaches back to before the run, and what was asked for then is not known";
+    // What was asked for and done before may still hold the way down, and what was done the way up.
+    let reaches_back = |up: bool| at_ns.saturating_sub(u64::from(reach_s(state, up)) * 1_000_000_000) < known_from_ns;
+    let held_by_the_unknown = match state.desired_replicas.cmp(&decision.replicas) {
+        Ordering::Greater => reaches_back(false),
+        Ordering::Less => reaches_back(true) && state.desired_replicas >= state.current_replicas,
+        Ordering::Equal => false,
+    };
+    if !agrees && held_by_the_unknown {
+        sync.explanation += "; its window reaches back to what is not known";
     } else {
         sync.agrees = Some(agrees);
         if !agrees {
@@ -168,6 +189,14 @@ pub fn down_window_s(state: &AutoscalerState) -> u32 {
     state.behavior.as_ref().and_then(|behavior| behavior.down.window_s).unwrap_or(DEFAULT_DOWN_WINDOW_S)
 }
 
+/// How far back a decision looks: the stabilization window, or the longest period of the rate limits.
+fn reach_s(state: &AutoscalerState, up: bool) -> u32 {
+    let rules = state.behavior.as_ref().map(|behavior| if up { &behavior.up } else { &behavior.down });
+    let periods = rules.into_iter().flat_map(|rules| &rules.policies).map(|policy| policy.period_s);
+    let window_s = if up { rules.and_then(|rules| rules.window_s).unwrap_or(0) } else { down_window_s(state) };
+    periods.fold(window_s, u32::max)
+}
+
 /// Recommendations from every view of the pods that gives exactly the percent and the millicores of the status.
 fn candidates(
     at_ns: u64,
@@ -178,7 +207,8 @@ fn candidates(
 ) -> Vec<(Recommendation, Option<Vec<Pod>>)> {
     let tolerance = tolerance(state);
     let mut found: Vec<(Recommendation, Option<Vec<Pod>>)> = Vec::new();
-    for pods in inputs.views(&state.target, at_ns).into_iter().flatten() {
+    let views = inputs.views(&state.target, at_ns).into_iter().flatten();
+    for pods in views.flat_map(|pods| with_unseen(pods, state.cpu_average_milli)) {
         match recommend(state.current_replicas, target, tolerance, &pods) {
             Ok(recommendation) => {
                 let same = recommendation.percent == i64::from(percent)

@@ -179,8 +179,9 @@ fn q9_3(own: Option<&AutoscalerReport>, up: Option<&ScaleChange>) -> Verdict {
             format!("measured: {}; the controller decided on {}", sync.explanation, sync.desired_replicas),
         ));
         format!(
-            " Beside it a case of this run: {} pods at {}, so {}; the controller decided on {}.",
+            " Beside it a case of this run: {} pod{} at {}, so {}; the controller decided on {}.",
             sync.current_replicas,
+            if sync.current_replicas == 1 { "" } else { "s" },
             percent(sync.percent),
             sync.explanation,
             sync.desired_replicas

@@ -143,6 +143,48 @@ fn what_the_autoscaler_saw_must_be_found_again_or_nothing_is_compared() {
     assert!(scaling(&report).metrics.is_none());
 }
 
+/// As [`run`], with four pods at 28 %, of which the autoscaler keeps so many at 8 s; the sample of one taken away is gone when we ask for
+/// it.
+fn run_that_may_take_one_away((percent, average_milli): (i32, i64), decided: i32) -> Wire {
+    let mut world = run(3);
+    world.raw.timeline.clear();
+    world.push(-500.0, deployment(4, CONTROLLER));
+    world.push(-350.0, autoscaler(4, 4, percent, average_milli));
+    for name in ["a", "b", "c", "d"] {
+        world.push(-300.0, scaled_pod(name, START_S - 600));
+    }
+    world.push(-300.0, metrics(-5, &[("a", 14), ("b", 14), ("c", 12), ("d", 16)]));
+    world.push(8_063.0, autoscaler(4, decided, 24, 12));
+    let after = [("a", 10), ("b", 12), ("c", 14), ("d", 13)];
+    world.push(8_665.0, metrics(5, if decided == 3 { &after[..3] } else { &after }));
+    world.push(9_000.0, deployment(decided, CONTROLLER));
+    with_traffic(world, &["a", "b", "c"])
+}
+
+#[test]
+fn a_pod_that_ended_with_the_decision_had_a_sample() {
+    let report = correlate(&run_that_may_take_one_away((28, 14), 3));
+    let autoscaler = &scaling(&report).autoscalers[0];
+    assert_eq!((autoscaler.agreement.compared, autoscaler.agreement.agreed), (1, 1), "{:#?}", autoscaler.syncs);
+    let sync = &autoscaler.syncs[0];
+    // 24 % of a target of 50 % asks for two of four; the least is three.
+    assert_eq!((sync.ready_pods, sync.asked_replicas, sync.predicted_replicas), (Some(4), Some(2), Some(3)));
+}
+
+#[test]
+fn what_was_asked_for_before_the_run_is_not_guessed_from_what_was_decided() {
+    // It saw something at first that is not found again, and keeps four: a window or a rate limit may hold them.
+    let report = correlate(&run_that_may_take_one_away((31, 15), 4));
+    let autoscaler = &scaling(&report).autoscalers[0];
+    assert_eq!(
+        (autoscaler.agreement.disagreed, autoscaler.agreement.not_comparable),
+        (0, 1),
+        "{:#?}",
+        autoscaler.syncs
+    );
+    assert!(autoscaler.syncs[0].explanation.contains("not known"), "{:?}", autoscaler.syncs[0]);
+}
+
 #[test]
 fn a_pod_that_came_is_followed_to_its_first_success_and_its_share() {
     let mut world = run(4);

@@ -97,7 +97,7 @@ const STEADY_HELP: &str = "Examples:
   loadgen steady --rate 250 --poisson --seed 7";
 
 const JOB_HELP: &str = "Examples:
-  loadgen job --shards 3 --rate 1500 --duration 60s
+  loadgen job --shards 3 --rate 600 --duration 60s
   loadgen job --shards 2 --rate 250 --poisson --seed 7 --fail-if 'failed>0'";
 
 const POD_DELETE_HELP: &str = "Examples:

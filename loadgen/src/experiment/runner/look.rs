@@ -103,12 +103,21 @@ pub fn source_ports(
     };
     let plan = Plan::new(&setup.schedule)?;
     let Some((ports, missing)) = ports.and_then(|ports| Some((ports, ports.missing(&plan)?))) else { return Ok(()) };
+    let (whose, fix) = match &setup.job {
+        Some(job) => (
+            format!("the Job's {} pods have", job.shards),
+            "more --shards, a lower --rate, a shorter run, or --keep-alive",
+        ),
+        None => (
+            "this machine has".to_owned(),
+            "`sysctl -w net.ipv4.tcp_tw_reuse=1` on this machine, a lower --rate, a shorter run, or --keep-alive",
+        ),
+    };
     let what = format!(
-        "a connection per request at this rate uses {} source ports within a minute; this machine has {}",
+        "a connection per request at this rate uses {} source ports within a minute; {whose} {}",
         ports.count + missing,
         ports.count
     );
-    let fix = "`sysctl -w net.ipv4.tcp_tw_reuse=1` on this machine, a lower --rate, a shorter run, or --keep-alive";
     let mut report = preflight::Report::default();
     if experiment.at_most().is_none() {
         report.error(what, fix);

@@ -81,6 +81,8 @@ pub fn stretches(ctx: &Context<'_, '_>, request: u32) -> Option<Vec<Part>> {
     let first = ctx.join.attempts_of(request).next().filter(|_| ctx.join.attempts_of(request).len() > 1);
     let front_conn = ctx.front(request).conn.get().map(|at| ctx.seen.conn(at));
     let new_front = front_conn.map(Conn::opened_ns).filter(|ns| *ns > client.sent_ns && front.index() == 0);
+    // A listener whose queue is full drops the request with the handshake's end: it was at the gateway before it had a socket there.
+    let new_front = new_front.map(|ns| ns.min(front.request_start_ns()));
     // Each moment ends the stretch that it names. A moment that was not measured adds its stretch to the next one.
     let (gateway, pod) = (Some(front.node), at_pod.map(|exchange| exchange.node));
     let moments = [

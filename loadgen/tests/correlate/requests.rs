@@ -10,6 +10,8 @@ use loadgen::report::requests::{header, row, table, whole};
 use loadgen::report::schema::{Cause, RequestReport, request_schema};
 use loadgen::report::summary::Style;
 
+use observer::record::{Hop, Record};
+
 use crate::reports::lossy_rollout;
 use crate::schema::fits;
 
@@ -96,6 +98,26 @@ fn whoever_has_heard_enough_hears_no_more() {
         if heard == 3 { Err("enough") } else { Ok(()) }
     });
     assert_eq!((stopped, heard), (Err("enough"), 3));
+}
+
+#[test]
+fn a_request_that_met_a_full_queue_at_the_gateway_waited_there() {
+    let mut run = lossy_rollout();
+    let records = run.records.iter_mut().flat_map(|(_, records)| records);
+    let front = records.filter_map(|record| match record {
+        Record::Connection(connection) if connection.hop == Hop::Front => Some(connection),
+        _ => None,
+    });
+    // The first request's: its first copy was dropped, and the next one made the socket just before it was read.
+    let connection = front.min_by_key(|connection| connection.opened_ns).unwrap();
+    connection.opened_ns += 250_000;
+    connection.established_ns = Some(connection.opened_ns);
+    let all = told(&run.read(), &Selection { seqs: vec![0], ..Selection::default() });
+    let parts = all[0].parts.as_ref().expect("its way is measured all the same");
+    let part = |name: &str| parts.iter().find(|part| part.name == name).unwrap().duration_ns;
+    // It came 400 µs after it was sent, and was read after 100 more.
+    let got = ["connect_to_gateway", "client_to_gateway", "queued_at_gateway"].map(part);
+    assert_eq!(got, [400_000, 0, 100_000]);
 }
 
 #[test]

@@ -58,9 +58,9 @@ impl Place {
         load(name, images)?;
         let place = Self { kind: Kind::Context(name.to_owned()), keep };
         apply(name, &root().join("k8s/observer/overlays/local"))?;
-        let wait = ["--namespace", OBSERVER, "rollout", "status", "daemonset/observer", "--timeout=120s"];
-        run(kubectl(name).args(wait))
-            .context("the observer did not become ready: `observer check` in its pod says why")?;
+        wait_for(name, OBSERVER, "daemonset/observer", "120s").context(
+            "the observer did not become ready: with `--keep` its pod stays, and `observer check` in it says more",
+        )?;
         Ok(place)
     }
 
@@ -72,8 +72,7 @@ impl Place {
                 apply(name, &root().join("k8s/lab").join(overlay))?;
                 remove_others(overlay, |arguments| capture(kubectl(name).args(arguments)))?;
                 for deployment in ["deployment/ml-inference", "deployment/api-gateway"] {
-                    let wait = ["--namespace", NAMESPACE, "rollout", "status", deployment, "--timeout=180s"];
-                    run(kubectl(name).args(wait))?;
+                    wait_for(name, NAMESPACE, deployment, "180s")?;
                 }
                 Ok(())
             }
@@ -108,7 +107,9 @@ impl Place {
                 Cluster::down(DEFAULT_ROOT.as_ref(), false)?;
             }
             Kind::Context(name) if self.keep => eprintln!("\nlab and observer stay in context {name}"),
-            Kind::Context(name) => run(kubectl(name).args(["delete", "namespace", NAMESPACE, OBSERVER]))?,
+            Kind::Context(name) => {
+                run(kubectl(name).args(["delete", "namespace", "--ignore-not-found", NAMESPACE, OBSERVER]))?;
+            }
         }
         Ok(())
     }
@@ -130,6 +131,17 @@ fn kubectl(context: &str) -> Command {
 
 fn apply(context: &str, folder: &Path) -> Result<()> {
     run(kubectl(context).args(["apply", "--kustomize"]).arg(folder))
+}
+
+/// Waits until it is ready. Where it is not in time its pods are shown, which say why: by then they are about to be taken away.
+fn wait_for(context: &str, namespace: &str, object: &str, timeout: &str) -> Result<()> {
+    let timeout = format!("--timeout={timeout}");
+    let ready = run(kubectl(context).args(["--namespace", namespace, "rollout", "status", object, &timeout]));
+    if ready.is_err() {
+        run(kubectl(context).args(["--namespace", namespace, "get", "pods"]))?;
+        eprintln!("  an image that is not there (ErrImageNeverPull): load target/images/*.tar into every node");
+    }
+    ready
 }
 
 /// Hands the images to the cluster's nodes, by the tool that made the cluster.

@@ -18,6 +18,17 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
         if untranslated(conn) && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts) {
             return Cause::NoReadyEndpoint;
         }
+        // An entry that an earlier connection of the same source port made while the node had no rule: it leads to the Service's own address,
+        // where nobody is, as long as it lives.
+        let made_ns = conn.nat_created_ns().filter(|made_ns| untranslated(conn) && *made_ns < conn.opened_ns());
+        if let Some(made_ns) = made_ns {
+            let port = conn.local().port();
+            let what = format!(
+                "an older entry of source port {port} leads to the Service's own address; no rule was consulted"
+            );
+            facts.add(made_ns, "conntrack", what);
+            return Cause::StaleNatEntry;
+        }
         if let Some(nat) = conn.nat().filter(|_| entry_is_old(conn))
             && let Some(since_ns) = ctx.cluster.nobody_has(nat.chosen.ip())
         {

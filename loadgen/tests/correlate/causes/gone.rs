@@ -158,6 +158,25 @@ fn an_old_entry_to_a_pod_of_an_earlier_run() {
 }
 
 #[test]
+fn an_old_entry_that_no_rule_had_translated() {
+    let made = |ms_before: u64| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(900.0, "a").answered(504, 1_003);
+        let conn = flow.last().failed(Outcome::Unanswered, 1_001).source(NatSource::Direct).conn();
+        let opened_ns = conn.opened_ns;
+        let nat = conn.nat.as_mut().unwrap();
+        (nat.chosen, nat.pod) = (nat.dialled, None);
+        nat.created_ns = opened_ns + 100_000 - ms_before * 1_000_000;
+        failure_of(world, flow)
+    };
+    let failure = made(20_000);
+    is(&failure, Cause::StaleNatEntry, None, THREAD);
+    says(&failure, "conntrack", "leads to the Service's own address");
+    // Its own entry says that there was no rule, and the watch that there were endpoints: not proven.
+    is(&made(0), Cause::Unknown, None, THREAD);
+}
+
+#[test]
 fn an_old_entry_to_an_address_that_nobody_has() {
     let stale = |source, chosen: &str| {
         let mut world = World::new("steady");

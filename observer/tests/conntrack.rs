@@ -266,3 +266,44 @@ fn an_overflow_is_counted_and_made_good_by_a_dump() {
     let (_, later) = world.connect(43_000, SERVICE);
     assert_eq!(watched.applied(&later), Some((NatSource::New, DEAD.to_owned())));
 }
+
+#[test]
+fn the_kernel_tells_of_one_entry_what_its_event_told() {
+    if !is_root("the_kernel_tells_of_one_entry_what_its_event_told") {
+        return;
+    }
+    let world = World::new();
+    let _listener = world.backends.run(|| std::net::TcpListener::bind(LIVE)).unwrap();
+    world.lead_to(LIVE);
+    let reports = {
+        let set = Arc::new(PortSet::default());
+        set.replace([5000]);
+        let (sender, reports) = channel();
+        world.node.run(|| conntrack::spawn(set, move |report| sender.send(report).is_ok())).unwrap();
+        reports
+    };
+    let mut asker = world.node.run(conntrack::Asker::open).unwrap();
+    let (result, query) = world.connect(40_100, SERVICE);
+    result.unwrap();
+    let told = reports.iter().find_map(|report| match report {
+        Report::Batch { learned, .. } => learned.into_iter().find_map(|it| match it {
+            Learned::Made(entry, _) => Some(entry),
+            _ => None,
+        }),
+        _ => None,
+    });
+    let told = told.unwrap();
+    assert_eq!((told.original, told.reply.src), (query.original, LIVE.parse().unwrap()));
+    assert!(told.id.is_some());
+    assert_eq!(asker.ask(&query.original).unwrap(), Some(told));
+    let answers = Tuple { src: told.reply.src, dst: told.reply.dst };
+    assert_eq!(asker.ask(&answers).unwrap(), None, "it is the direction of the answers");
+    let six = Tuple { src: "[fd00::1]:40100".parse().unwrap(), dst: "[fd00::2]:5000".parse().unwrap() };
+    assert_eq!(asker.ask(&six).unwrap(), None);
+    let never = Tuple { src: "10.9.0.2:40101".parse().unwrap(), dst: query.original.dst };
+    assert_eq!(asker.ask(&never).unwrap(), None);
+    world.lead_to(REFUSING);
+    let (refused, refused_query) = world.connect(40_102, SERVICE);
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(asker.ask(&refused_query.original).unwrap(), None, "a refusal ends its entry");
+}

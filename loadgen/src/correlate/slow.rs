@@ -129,10 +129,10 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
     let client = ctx.client.at(request);
     let stopped = Stopped::of(life, (part.from_ns, part.to_ns), (start_ns(client), client.end_ns));
     let name = life.name;
-    // Less than half of it explains something, but not why it was slow.
-    if stopped.middle_us() * 2_000 >= part.ns() {
+    // Less explains something, but not why it was slow.
+    if stopped.explains() {
         let long = stopped.in_words();
-        return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long} of that time"));
+        return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long}"));
     }
     let (cause, what) = match part.stretch {
         Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "did not read it sooner"),

@@ -1,12 +1,14 @@
 //! For how long a pod's CPU limit stopped it in a part of a request's way.
 
-use super::cluster::PodLife;
+use super::cluster::{PodLife, UsedUp};
 
 /// What two sources say: the agent's readings of each stop, and the kubelet's sums, which are seconds apart.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopped {
     least_us: u64,
     most_us: u64,
+    part_us: u64,
+    used_up: Option<UsedUp>,
     around: Option<Throttled>,
 }
 
@@ -20,19 +22,28 @@ impl Stopped {
         let stops = life.stops.iter().map(|stops| stops.within_us(from_ns, to_ns));
         let (least_us, most_us) = stops.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let bounded = |us: u64| us.min(part_us).max(coarse_us);
-        Self { least_us: bounded(least_us), most_us: bounded(most_us), around }
+        let used_up = UsedUp::throughout(&life.stops, from_ns, to_ns);
+        Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, around }
     }
 
-    /// Between the bounds.
-    pub fn middle_us(self) -> u64 {
-        u64::midpoint(self.least_us, self.most_us)
+    /// The limit is the reason: it stopped the pod for at least half of the time. Or, where the pod ran for what its limit allows
+    /// throughout, for no less than that, and for at least half of what is left, in which it could only wait.
+    pub fn explains(self) -> bool {
+        let stopped_us = u64::midpoint(self.least_us, self.most_us);
+        let ran_us = self.used_up.map_or(0, |used_up| used_up.ran_us(self.part_us));
+        stopped_us >= ran_us && stopped_us * 2 >= self.part_us.saturating_sub(ran_us)
     }
 
-    /// "90 ms", or both bounds.
+    /// "90 ms of that time", or both bounds.
     pub fn in_words(self) -> String {
         let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
         let (least, most) = (ms(self.least_us), ms(self.most_us));
-        if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") }
+        let used_up = self.used_up.map_or(String::new(), |UsedUp { quota_us, period_us }| {
+            let (quota, period) = (quota_us as f64 / 1e3, period_us as f64 / 1e3);
+            format!("; the {quota:.0} ms that it allows of every {period:.0} were used up throughout")
+        });
+        let range = if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") };
+        format!("{range} of that time{used_up}")
     }
 
     /// What happened near by and may be the reason. Empty: nothing.

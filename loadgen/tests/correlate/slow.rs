@@ -30,6 +30,11 @@ fn slow_at_pod(world: &mut World, pod: &str, by_ms: u64) -> Flow {
 /// The slowest of a run in which a pod had a request for 300 ms, and was stopped: when after the start the stop ended at the earliest and at
 /// the latest, and how long it was.
 fn slowest(stops_ms: &[(u64, u64, u64)]) -> SlowRequest {
+    slowest_limited_to(0, stops_ms)
+}
+
+/// The same with a limit of so much in every 100 ms.
+fn slowest_limited_to(quota_ms: u64, stops_ms: &[(u64, u64, u64)]) -> SlowRequest {
     let mut world = World::new("steady");
     world.success(10.0, "b");
     let flow = slow_at_pod(&mut world, "a", 300);
@@ -37,7 +42,7 @@ fn slowest(stops_ms: &[(u64, u64, u64)]) -> SlowRequest {
     world.add(flow);
     for &(from_ms, to_ms, ms) in stops_ms {
         let readings_ns = (start_ns + from_ms * MS, start_ns + to_ms * MS);
-        world.stopped("a", readings_ns, ms * 1_000);
+        world.stopped_by(quota_ms * 1_000, "a", readings_ns, ms * 1_000);
         // Another pod's limit is no reason.
         world.stopped("b", readings_ns, 99_000);
     }
@@ -56,6 +61,20 @@ fn a_pod_that_was_stopped_for_less_than_half_of_it_is_slow() {
     let slow = slowest(&[(90, 110, 60), (190, 210, 60)]);
     assert_eq!(slow.cause, SlowCause::SlowPod, "{slow:?}");
     assert_eq!(slowest(&[]).cause, SlowCause::SlowPod);
+}
+
+/// On a busy node a stopped pod waits for a free CPU besides, and the stops alone are not half of its time.
+#[test]
+fn what_a_pod_ran_at_its_limit_does_not_count_against_the_limit() {
+    let stops_ms = [(90, 110, 42), (190, 210, 42), (280, 300, 42)];
+    assert_eq!(slowest(&stops_ms).cause, SlowCause::SlowPod);
+    let slow = slowest_limited_to(20, &stops_ms);
+    assert_eq!(slow.cause, SlowCause::CpuThrottled, "{slow:?}");
+    assert!(slow.explanation.contains("the 20 ms that it allows of every 100 were used up throughout"), "{slow:?}");
+    // It ran for longer than it was stopped: it has much to do.
+    assert_eq!(slowest_limited_to(60, &stops_ms).cause, SlowCause::SlowPod);
+    // Between 110 and 280 it had not used up what it may.
+    assert_eq!(slowest_limited_to(20, &[stops_ms[0], stops_ms[2]]).cause, SlowCause::SlowPod);
 }
 
 #[test]

@@ -115,6 +115,8 @@ struct Core {
     runs: RunStore,
     inputs: Inputs,
     scan: Option<ScanRequest>,
+    /// `None`: conntrack cannot be read.
+    asker: Option<conntrack::Asker>,
     watches: BTreeMap<&'static str, Option<String>>,
     watched: Vec<WatchedPort>,
     watched_stale: bool,
@@ -147,6 +149,7 @@ pub fn spawn(
         hops: Hops::default(),
         inputs,
         scan,
+        asker: conntrack::Asker::open().ok(),
         watched: Vec::new(),
         watched_stale: true,
         closing: None,

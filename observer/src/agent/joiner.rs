@@ -20,6 +20,7 @@ mod translate;
 
 use cgroup_wait::CgroupWait;
 use identify::Socket;
+pub use translate::Ask;
 
 /// A NAT event is read at most this long after the SYN that made it, on a machine that is not hopelessly behind.
 pub const NAT_SETTLE_NS: u64 = crate::nat::LATE_NS;
@@ -52,6 +53,8 @@ struct Waiting {
     arrived_ns: u64,
     snapshot: bool,
     nat_done: bool,
+    /// The kernel has been asked for its entry.
+    nat_asked: bool,
 }
 
 /// The joiner and all that it knows.
@@ -154,7 +157,7 @@ impl Joiner {
             }
             Output::Exchange(seen) => (Item::Exchange(seen), now_ns),
         };
-        self.wait(Box::new(Waiting { item, arrived_ns: now_ns, snapshot, nat_done: false }), due_ns);
+        self.wait(Box::new(Waiting { item, arrived_ns: now_ns, snapshot, nat_done: false, nat_asked: false }), due_ns);
     }
 
     /// Takes what conntrack tells.
@@ -168,6 +171,7 @@ impl Joiner {
                         arrived_ns: now_ns,
                         snapshot: false,
                         nat_done: true,
+                        nat_asked: true,
                     };
                     self.wait(Box::new(waiting), now_ns);
                 }
@@ -185,8 +189,9 @@ impl Joiner {
         self.waiting.insert((due_ns, self.sequence), waiting);
     }
 
-    /// Hands on every record that has all it needs, or has waited long enough. `force`: nothing waits any longer.
-    pub fn settle(&mut self, now_ns: u64, force: bool, out: &mut Vec<Joined>) {
+    /// Hands on every record that has all it needs, or has waited long enough. `force`: nothing waits any longer. `ask` is called at
+    /// most once for a connection.
+    pub fn settle(&mut self, now_ns: u64, force: bool, ask: &mut Ask<'_>, out: &mut Vec<Joined>) {
         let mut again = Vec::new();
         loop {
             let over = self.waiting.len() > WAITING_MAX;
@@ -199,7 +204,7 @@ impl Joiner {
                 self.tally.lost("join_waiting_full");
             }
             let last_try = force || over || now_ns.saturating_sub(waiting.arrived_ns) >= WAIT_MAX_NS;
-            match self.join(waiting, last_try) {
+            match self.join(waiting, last_try, ask) {
                 Ok(joined) => out.push(joined),
                 Err(waiting) => again.push(waiting),
             }
@@ -210,7 +215,7 @@ impl Joiner {
     }
 
     /// `Err`: not yet.
-    fn join(&mut self, mut waiting: Box<Waiting>, last_try: bool) -> Result<Joined, Box<Waiting>> {
+    fn join(&mut self, mut waiting: Box<Waiting>, last_try: bool, ask: &mut Ask<'_>) -> Result<Joined, Box<Waiting>> {
         let snapshot = waiting.snapshot;
         let record = match &mut waiting.item {
             Item::Translation(entry, at_ns) => {
@@ -222,7 +227,9 @@ impl Joiner {
             }
             Item::Connection(seen) => {
                 if !waiting.nat_done && seen.side == Side::Client {
-                    match self.connection_nat(&seen.record, last_try) {
+                    let asked = &mut waiting.nat_asked;
+                    let mut ask_once = |tuple: &Tuple| if std::mem::replace(asked, true) { None } else { ask(tuple) };
+                    match self.connection_nat(&seen.record, last_try, &mut ask_once) {
                         Some(nat) => seen.record.nat = nat,
                         None => return Err(waiting),
                     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+mod ask;
 mod dump;
+mod question;
 mod socket;
 
 use crate::clock::monotonic_ns;
@@ -13,6 +15,7 @@ use crate::ports::PortSet;
 
 use super::message::Change;
 use super::tuple::Entry;
+pub use ask::Asker;
 use socket::{EventSocket, Read};
 
 /// While events flow they are read this often, and not one by one: a wake-up for each would cost more than reading it.

@@ -10,6 +10,7 @@ use super::tuple::{Entry, Tuple};
 use crate::record::NatSource;
 
 mod kept;
+mod unseen;
 
 use kept::{Kept, Opening};
 
@@ -76,10 +77,12 @@ impl NatTable {
     /// The kernel made an entry.
     pub fn made(&mut self, entry: Entry, at_ns: u64) {
         let last = self.entries.get_mut(&entry.original).and_then(|kept| kept.last_mut());
-        match last.filter(|kept| kept.from_dump && kept.destroyed_ns.is_none() && kept.entry == entry) {
+        match last.filter(|kept| kept.destroyed_ns.is_none() && kept.entry == entry) {
             // The dump overtook the event of the very same entry.
-            Some(known) => (known.from_dump, known.made_ns) = (false, at_ns),
-            None => self.put(entry, at_ns, false),
+            Some(known) if known.from_dump => (known.from_dump, known.made_ns) = (false, at_ns),
+            // So did the answer to a question.
+            Some(known) if known.asked && at_ns.saturating_sub(known.made_ns) <= NEW_WITHIN_NS => known.asked = false,
+            _ => self.put(entry, at_ns, false),
         }
     }
 
@@ -108,10 +111,10 @@ impl NatTable {
 
     /// The kernel destroyed an entry.
     pub fn destroyed(&mut self, entry: &Entry, at_ns: u64) {
-        let Some(kept) = self.entries.get_mut(&entry.original) else { return };
-        let same = |kept: &&mut Kept| kept.destroyed_ns.is_none() && kept.entry.reply == entry.reply;
-        if let Some(kept) = kept.iter_mut().find(same) {
-            kept.destroyed_ns = Some(at_ns);
+        let mut kept = self.entries.get_mut(&entry.original).into_iter().flatten();
+        match kept.find(|kept| kept.destroyed_ns.is_none() && kept.entry.reply == entry.reply) {
+            Some(kept) => kept.destroyed_ns = Some(at_ns),
+            None => self.ended_unseen(*entry, at_ns),
         }
     }
 
@@ -182,13 +185,19 @@ impl NatTable {
             let entries = (last - own + 1) as u32;
             return Some(Applied { entry, made_ns, source: NatSource::New, entries, expired });
         }
+        if let Some(at) = unseen::ended_after(kept, openings, query) {
+            let Kept { entry, made_ns, .. } = kept[at];
+            // Where an older entry was known, this one took its place, and the rules had been consulted.
+            let source = if older.is_some() { NatSource::New } else { NatSource::Dump };
+            return Some(Applied { entry, made_ns, source, entries: 0, expired: None });
+        }
         if let Some(older) = older {
             let kept = &kept[older];
             // Where events were lost, an unseen successor may have taken the place of this entry.
             let source = if in_gap { NatSource::Dump } else { NatSource::Reused };
             return Some(Applied { entry: kept.entry, made_ns: kept.made_ns, source, entries: 0, expired: None });
         }
-        let dumped = kept.iter().find(|kept| kept.from_dump && kept.made_ns >= opened_ns)?;
+        let dumped = kept.iter().find(|kept| kept.from_dump && !kept.ended_unseen && kept.made_ns >= opened_ns)?;
         let (entry, made_ns) = (dumped.entry, dumped.made_ns);
         Some(Applied { entry, made_ns, source: NatSource::Dump, entries: 0, expired: None })
     }

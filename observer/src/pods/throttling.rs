@@ -30,6 +30,21 @@ struct Reading {
     stopped_us: u64,
 }
 
+/// A cgroup of a pod with a CPU limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Limited {
+    path: PathBuf,
+    uid: Arc<str>,
+    limit: Limit,
+}
+
+/// So much CPU time in each period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Limit {
+    quota_us: u64,
+    period_us: u64,
+}
+
 /// A pod was stopped between two readings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
@@ -45,6 +60,10 @@ pub struct Stopped {
     pub stopped_sum_us: u64,
     /// Scheduling periods.
     pub periods: u64,
+    /// What the limit of the cgroup that was stopped longest allows in a period, summed over CPUs.
+    pub quota_us: u64,
+    /// Its period.
+    pub period_us: u64,
 }
 
 /// Reads in a thread of its own, while `wanted` says so, until `report` says stop (returns false).
@@ -74,7 +93,7 @@ fn run(wanted: &AtomicBool, clock_ns: fn() -> u64, report: &mut impl FnMut(Vec<S
         }
         let at_ns = clock_ns();
         // A directory that has vanished since the search gives nothing.
-        let readings = limited.iter().filter_map(|(path, uid)| Some((path, uid, parse(&read(path)?)?)));
+        let readings = limited.iter().filter_map(|limited| Some((limited, parse(&read(&limited.path)?)?)));
         let stopped = last.compare(readings, at_ns);
         pause = PERIOD.max(Duration::from_nanos(clock_ns().saturating_sub(at_ns)) * LEAST_PAUSE);
         if !stopped.is_empty() && !report(stopped) {
@@ -97,14 +116,10 @@ struct Last {
 impl Last {
     /// Who was stopped since. A pod and its containers have limits of their own, and stops of two can take turns or fall
     /// together: the longest is the least that it was, the sum the most.
-    fn compare<'r>(
-        &mut self,
-        readings: impl Iterator<Item = (&'r PathBuf, &'r Arc<str>, Reading)>,
-        at_ns: u64,
-    ) -> Vec<Stopped> {
-        let mut stopped: HashMap<&Arc<str>, (Reading, u64)> = HashMap::new();
+    fn compare<'r>(&mut self, readings: impl Iterator<Item = (&'r Limited, Reading)>, at_ns: u64) -> Vec<Stopped> {
+        let mut stopped: HashMap<&Arc<str>, (Reading, Limit, u64)> = HashMap::new();
         let mut now = HashMap::new();
-        for (path, uid, reading) in readings {
+        for (Limited { path, uid, limit }, reading) in readings {
             now.insert(path.clone(), reading);
             // A cgroup that is seen for the first time has no reading before.
             let Some(before) = self.of.get(path) else { continue };
@@ -113,22 +128,24 @@ impl Last {
                 stopped_us: reading.stopped_us.saturating_sub(before.stopped_us),
             };
             if grown.stopped_us > 0 {
-                let (longest, sum_us) = stopped.entry(uid).or_default();
+                let (longest, its_limit, sum_us) = stopped.entry(uid).or_default();
                 *sum_us += grown.stopped_us;
                 if grown.stopped_us > longest.stopped_us {
-                    *longest = grown;
+                    (*longest, *its_limit) = (grown, *limit);
                 }
             }
         }
         self.of = now;
         let from_ns = std::mem::replace(&mut self.at_ns, at_ns);
-        let told = stopped.into_iter().map(|(uid, (Reading { periods, stopped_us }, stopped_sum_us))| Stopped {
+        let told = stopped.into_iter().map(|(uid, (longest, limit, stopped_sum_us))| Stopped {
             uid: Arc::clone(uid),
             from_ns,
             to_ns: at_ns,
-            stopped_us,
+            stopped_us: longest.stopped_us,
             stopped_sum_us,
-            periods,
+            periods: longest.periods,
+            quota_us: limit.quota_us,
+            period_us: limit.period_us,
         });
         told.collect()
     }
@@ -145,22 +162,22 @@ fn parse(text: &str) -> Option<Reading> {
 }
 
 /// Every cgroup below `root` that belongs to a pod and has a CPU limit.
-fn search(root: &Path) -> Vec<(PathBuf, Arc<str>)> {
+fn search(root: &Path) -> Vec<Limited> {
     let mut found = Vec::new();
     visit(root, None, 0, &mut found);
     found
 }
 
-fn visit(directory: &Path, pod: Option<&Arc<str>>, depth: usize, found: &mut Vec<(PathBuf, Arc<str>)>) {
+fn visit(directory: &Path, pod: Option<&Arc<str>>, depth: usize, found: &mut Vec<Limited>) {
     if depth > MAX_DEPTH {
         return;
     }
     let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let pod = pod.cloned().or_else(|| pod_uid(name).map(Arc::from));
     if let Some(uid) = &pod
-        && is_limited(directory)
+        && let Some(limit) = limit(directory)
     {
-        found.push((directory.to_owned(), Arc::clone(uid)));
+        found.push(Limited { path: directory.to_owned(), uid: Arc::clone(uid), limit });
     }
     // An error is a directory that vanished while we were reading: normal.
     for child in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -170,14 +187,14 @@ fn visit(directory: &Path, pod: Option<&Arc<str>>, depth: usize, found: &mut Vec
     }
 }
 
-/// `cpu.max` (2) is `max PERIOD`, `cpu.cfs_quota_us` (1) is -1 without a limit.
-fn is_limited(directory: &Path) -> bool {
+/// `cpu.max` (2) is `QUOTA PERIOD`, or `max PERIOD` without a limit; `cpu.cfs_quota_us` (1) is -1 without one.
+fn limit(directory: &Path) -> Option<Limit> {
     let text = |name: &str| fs::read_to_string(directory.join(name)).ok();
-    match (text("cpu.max"), text("cpu.cfs_quota_us")) {
-        (Some(max), _) => !max.starts_with("max"),
-        (None, Some(quota)) => !quota.starts_with('-'),
-        (None, None) => false,
-    }
+    let (quota, period) = match text("cpu.max") {
+        Some(max) => max.trim().split_once(' ').map(|(quota, period)| (quota.to_owned(), period.to_owned()))?,
+        None => (text("cpu.cfs_quota_us")?, text("cpu.cfs_period_us")?),
+    };
+    Some(Limit { quota_us: quota.trim().parse().ok()?, period_us: period.trim().parse().ok()? })
 }
 
 #[cfg(test)]
@@ -208,25 +225,40 @@ mod tests {
         fs::write(pod.join("cpu.max"), "max 100000\n").unwrap();
         fs::write(limited.join("cpu.max"), "5000 100000\n").unwrap();
         fs::write(free.join("cpu.cfs_quota_us"), "-1\n").unwrap();
+        fs::write(free.join("cpu.cfs_period_us"), "100000\n").unwrap();
         let found = search(root.path());
-        assert_eq!(found, [(limited, Arc::from(UID))]);
+        let limit = Limit { quota_us: 5_000, period_us: 100_000 };
+        assert_eq!(found, [Limited { path: limited, uid: Arc::from(UID), limit }]);
+        fs::write(free.join("cpu.cfs_quota_us"), "20000\n").unwrap();
+        assert_eq!(super::limit(&free), Some(Limit { quota_us: 20_000, ..limit }));
     }
 
     #[test]
     fn what_has_grown_is_told_with_both_bounds() {
         let uid: Arc<str> = Arc::from(UID);
-        let (pod, container) = (PathBuf::from("/pod"), PathBuf::from("/pod/a"));
+        let limited = |path: &str, quota_us| {
+            let limit = Limit { quota_us, period_us: 100_000 };
+            Limited { path: PathBuf::from(path), uid: Arc::clone(&uid), limit }
+        };
+        let (pod, container) = (limited("/pod", 30_000), limited("/pod/a", 20_000));
         let at = |us: [u64; 2]| {
-            [(&pod, us[0]), (&container, us[1])].map(|(path, stopped_us)| (path, Reading { periods: 1, stopped_us }))
+            [(&pod, us[0]), (&container, us[1])].map(|(of, stopped_us)| (of, Reading { periods: 1, stopped_us }))
         };
         let mut last = Last::default();
-        let mut compare =
-            |us, at_ns| last.compare(at(us).into_iter().map(|(path, reading)| (path, &uid, reading)), at_ns);
+        let mut compare = |us, at_ns| last.compare(at(us).into_iter(), at_ns);
         assert!(compare([500, 100], 10).is_empty(), "the first reading has none before it");
         assert!(compare([500, 100], 20).is_empty());
         let stopped = compare([530, 190], 30);
-        let expected =
-            Stopped { uid: Arc::clone(&uid), from_ns: 20, to_ns: 30, stopped_us: 90, stopped_sum_us: 120, periods: 0 };
+        let expected = Stopped {
+            uid: Arc::clone(&uid),
+            from_ns: 20,
+            to_ns: 30,
+            stopped_us: 90,
+            stopped_sum_us: 120,
+            periods: 0,
+            quota_us: 20_000,
+            period_us: 100_000,
+        };
         assert_eq!(stopped, [expected]);
     }
 }

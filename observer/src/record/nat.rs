@@ -46,7 +46,7 @@ pub struct ExpiredEntry<S = String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NatSource {
-    /// A conntrack NEW event of this very connection.
+    /// A conntrack NEW event of this very connection; where that did not come, the kernel's answer when it was asked for the entry.
     New,
     /// An entry older than the connection: its source port was re-used before the entry ended, so no rule was
     /// consulted and the packet went where the *earlier* connection had gone.

@@ -25,4 +25,10 @@ pub struct Throttling {
     pub stopped_sum_us: u64,
     /// Scheduling periods (usually 100 ms each) in which it was stopped.
     pub periods: u64,
+    /// What the limit of the longest stopped of them allows in each period, summed over CPUs. 0: not read.
+    #[serde(default)]
+    pub quota_us: u64,
+    /// Its period. 0: not read.
+    #[serde(default)]
+    pub period_us: u64,
 }

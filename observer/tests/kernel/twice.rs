@@ -48,7 +48,7 @@ fn told(observed: &Observed) -> Vec<Told> {
 /// much of it the second programs told.
 fn endings(leave_out: &'static [&'static str]) -> Option<(Vec<Told>, u64)> {
     let mut observed = observe_without(leave_out)?;
-    let (mut all, mut of_second) = (Vec::new(), 0);
+    let mut all = Vec::new();
     let address = address();
     observed.watch(address);
     in_own_network(|| {
@@ -79,7 +79,7 @@ fn endings(leave_out: &'static [&'static str]) -> Option<(Vec<Told>, u64)> {
     server.join().unwrap();
     observed.settle();
     all.append(&mut told(&observed));
-    of_second += observed.kernel.counters().seen["told_by_second_program"];
+    let of_second = observed.kernel.counters().seen["told_by_second_program"];
     Some((all, of_second))
 }
 

@@ -78,7 +78,7 @@ fn tell_conn(conn: Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
                 conn.local().port(),
                 nat.chosen
             ),
-            NatSource::Dump => format!("an entry made before it was watched sends it to {} ({whom})", nat.chosen),
+            NatSource::Dump => format!("an entry that was not seen to be made sends it to {} ({whom})", nat.chosen),
             NatSource::Direct if conn.nat_pod().is_none() => {
                 format!("the connection to {} was not translated: the node had no rule for it", nat.dialled)
             }

@@ -7,7 +7,7 @@ mod stops;
 
 pub use endpoints::{EndpointHistory, EndpointState};
 pub use pod_life::{PodLife, Role};
-pub use stops::Stops;
+pub use stops::{Stops, UsedUp};
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -16,6 +16,40 @@ pub struct Stops {
     pub most_us: u64,
     /// How many.
     pub periods: u64,
+    /// CPU time that the limit allows in a period. 0: not known.
+    pub quota_us: u64,
+    /// Its period. 0: not known.
+    pub period_us: u64,
+}
+
+/// A limit that was used up again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// CPU time in each period.
+    pub quota_us: u64,
+    /// The period.
+    pub period_us: u64,
+}
+
+impl UsedUp {
+    /// From `from_ns` to `to_ns` no whole period went by that did not end with a stop. Then the pod ran for what its limit allows, and
+    /// no longer. `stops` in order of time. `None`: not so, or the limit is not known.
+    pub fn throughout(stops: &[Stops], from_ns: u64, to_ns: u64) -> Option<Self> {
+        let known = stops.iter().filter(|stop| stop.quota_us > 0 && stop.period_us > 0);
+        let mut inside = known.filter(|stop| stop.to_ns > from_ns && stop.from_ns < to_ns).peekable();
+        let Stops { quota_us, period_us, .. } = **inside.peek()?;
+        // A stop ended somewhere between its two readings: the next is due a period after the later one.
+        let due_ns = inside.try_fold(from_ns + period_us * 1_000, |due_ns, stop| {
+            (stop.from_ns <= due_ns).then_some(stop.to_ns + period_us * 1_000)
+        });
+        let until_ns = due_ns?;
+        (until_ns >= to_ns).then_some(Self { quota_us, period_us })
+    }
+
+    /// How long it ran at most in a time of that length.
+    pub fn ran_us(self, time_us: u64) -> u64 {
+        (time_us as f64 * self.quota_us as f64 / self.period_us as f64) as u64
+    }
 }
 
 impl Stops {
@@ -40,14 +74,22 @@ impl Stops {
 
 #[cfg(test)]
 mod tests {
-    use super::Stops;
+    use super::{Stops, UsedUp};
 
     const MS: u64 = 1_000_000;
 
     #[test]
     fn one_stop_counts_as_far_as_it_was_inside_wherever_it_ended() {
         // It lasted 60 ms and ended between 100 and 120.
-        let stop = Stops { from_ns: 100 * MS, to_ns: 120 * MS, us: 60_000, most_us: 60_000, periods: 1 };
+        let stop = Stops {
+            from_ns: 100 * MS,
+            to_ns: 120 * MS,
+            us: 60_000,
+            most_us: 60_000,
+            periods: 1,
+            quota_us: 0,
+            period_us: 0,
+        };
         assert_eq!(stop.within_us(0, 500 * MS), (60_000, 60_000));
         // From 50 on: it may have begun at 40. Until 110: it may have ended at 120.
         assert_eq!(stop.within_us(50 * MS, 500 * MS), (50_000, 60_000));
@@ -62,10 +104,33 @@ mod tests {
 
     #[test]
     fn several_stops_count_as_far_as_the_rest_cannot_hold_them() {
-        let stops = Stops { from_ns: 100 * MS, to_ns: 400 * MS, us: 220_000, most_us: 220_000, periods: 3 };
+        let (us, most_us) = (220_000, 220_000);
+        let stops = Stops { from_ns: 100 * MS, to_ns: 400 * MS, us, most_us, periods: 3, quota_us: 0, period_us: 0 };
         assert_eq!(stops.within_us(0, 500 * MS), (220_000, 220_000));
         // The first may have begun at 0; 100 of the 400 ms are outside, and may hold as much of it.
         assert_eq!(stops.within_us(100 * MS, 500 * MS), (120_000, 220_000));
         assert_eq!(stops.within_us(0, 100 * MS), (0, 100_000));
+    }
+    #[test]
+    fn a_limit_is_used_up_throughout_when_no_period_goes_by_without_a_stop() {
+        let stop = |at: u64| Stops {
+            from_ns: at * MS,
+            to_ns: (at + 20) * MS,
+            us: 40_000,
+            most_us: 40_000,
+            periods: 1,
+            quota_us: 20_000,
+            period_us: 100_000,
+        };
+        let used_up = Some(UsedUp { quota_us: 20_000, period_us: 100_000 });
+        let every = [stop(50), stop(150), stop(250)];
+        assert_eq!(UsedUp::throughout(&every, 0, 320 * MS), used_up);
+        assert_eq!(UsedUp::throughout(&every, 0, 400 * MS), None, "none ended in the last hundred");
+        assert_eq!(UsedUp::throughout(&[every[0], every[2]], 0, 320 * MS), None, "none ended between 70 and 250");
+        assert_eq!(UsedUp::throughout(&every[1..], 0, 320 * MS), None, "the first came late");
+        assert_eq!(UsedUp::throughout(&every, 280 * MS, 320 * MS), None, "nothing inside");
+        let unknown = every.map(|stop| Stops { quota_us: 0, period_us: 0, ..stop });
+        assert_eq!(UsedUp::throughout(&unknown, 0, 320 * MS), None);
+        assert_eq!(used_up.map(|it| it.ran_us(300_000)), Some(60_000));
     }
 }

@@ -73,9 +73,9 @@ impl<'a> Seen<'a> {
         for stop in &records.stops {
             let (_, offset) = seen.by_number[usize::from(stop.node)];
             let (from_ns, to_ns) = (offset.ours(stop.from_ns), offset.ours(stop.to_ns));
-            let StopRow { us, most_us, periods, .. } = *stop;
+            let StopRow { us, most_us, periods, quota_us, period_us, .. } = *stop;
             if let Some(pod) = seen.pod_of(stop.pod) {
-                cluster.stopped(pod, Stops { from_ns, to_ns, us, most_us, periods });
+                cluster.stopped(pod, Stops { from_ns, to_ns, us, most_us, periods, quota_us, period_us });
             }
         }
         seen.order();

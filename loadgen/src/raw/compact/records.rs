@@ -205,6 +205,8 @@ impl Records {
             us: it.stopped_us,
             most_us: it.stopped_us.max(it.stopped_sum_us),
             periods: it.periods,
+            quota_us: it.quota_us,
+            period_us: it.period_us,
         });
     }
 

@@ -134,6 +134,8 @@ pub struct StopRow {
     pub us: u64,
     pub most_us: u64,
     pub periods: u64,
+    pub quota_us: u64,
+    pub period_us: u64,
 }
 
 /// Whose request an exchange's trace id names.

@@ -316,10 +316,17 @@ impl World {
 
     /// The agent saw a pod's CPU limit stop it for that long between two readings.
     pub fn stopped(&mut self, pod: &str, readings_ns: (u64, u64), stopped_us: u64) {
+        self.stopped_by(0, pod, readings_ns, stopped_us);
+    }
+
+    /// The same with a limit that allows `quota_us` of every 100 ms. 0: not known.
+    pub fn stopped_by(&mut self, quota_us: u64, pod: &str, readings_ns: (u64, u64), stopped_us: u64) {
         let (from_ns, to_ns) = readings_ns;
         let node = NODE.into();
         let pod = pod_ref(pod);
-        let stop = Throttling { node, pod, from_ns, to_ns, stopped_us, stopped_sum_us: 0, periods: 1 };
+        let period_us = if quota_us > 0 { 100_000 } else { 0 };
+        let (stopped_sum_us, periods) = (0, 1);
+        let stop = Throttling { node, pod, from_ns, to_ns, stopped_us, stopped_sum_us, periods, quota_us, period_us };
         self.records.push(Record::Throttling(stop));
     }
 

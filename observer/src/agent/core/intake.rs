@@ -49,12 +49,20 @@ impl Core {
     pub(super) fn take_stopped(&mut self, stopped: Vec<Stopped>) {
         let namespace =
             self.runs.parts().and_then(|parts| parts.gateway.as_ref()).map(|service| service.namespace.clone());
-        for Stopped { uid, from_ns, to_ns, stopped_us, stopped_sum_us, periods } in stopped {
-            let pod = self.joiner.pods.by_uid(&uid).filter(|pod| Some(&pod.namespace) == namespace.as_ref());
-            let Some(pod) = pod.filter(|_| self.joiner.pods.has_cgroup_of(&uid)) else { continue };
-            let node = self.config.node.clone();
-            let pod = PodRef::clone(pod);
-            let record = Throttling { node, pod, from_ns, to_ns, stopped_us, stopped_sum_us, periods };
+        for it in stopped {
+            let pod = self.joiner.pods.by_uid(&it.uid).filter(|pod| Some(&pod.namespace) == namespace.as_ref());
+            let Some(pod) = pod.filter(|_| self.joiner.pods.has_cgroup_of(&it.uid)) else { continue };
+            let record = Throttling {
+                node: self.config.node.clone(),
+                pod: PodRef::clone(pod),
+                from_ns: it.from_ns,
+                to_ns: it.to_ns,
+                stopped_us: it.stopped_us,
+                stopped_sum_us: it.stopped_sum_us,
+                periods: it.periods,
+                quota_us: it.quota_us,
+                period_us: it.period_us,
+            };
             self.runs.push(&Record::Throttling(record), false);
         }
     }

@@ -3,6 +3,7 @@
 use super::Core;
 use crate::agent::canary;
 use crate::flow::Output;
+use crate::nat::Tuple;
 use crate::record::{Connection, ExchangeEnd, Hop, Outcome, Record};
 
 impl Core {
@@ -48,7 +49,20 @@ impl Core {
     /// Takes finished records from the joiner. `force`: nothing waits any longer.
     pub(super) fn settle(&mut self, now_ns: u64, force: bool) {
         let mut joined = std::mem::take(&mut self.joined);
-        self.joiner.settle(now_ns, force, &mut joined);
+        let (joiner, asker) = (&mut self.joiner, &mut self.asker);
+        let mut ask_failed = 0;
+        let mut ask = |tuple: &Tuple| match asker.as_mut()?.ask(tuple) {
+            Ok(entry) => entry,
+            Err(error) => {
+                tracing::warn!(%error, "the kernel could not be asked for a conntrack entry");
+                ask_failed += 1;
+                None
+            }
+        };
+        joiner.settle(now_ns, force, &mut ask, &mut joined);
+        for _ in 0..ask_failed {
+            joiner.tally.lost("conntrack_ask_failed");
+        }
         for each in joined.drain(..) {
             if !each.snapshot {
                 self.count(&each.record, now_ns);

@@ -138,7 +138,7 @@ fn settle(joiner: &mut Joiner, now_ns: u64) -> Vec<Joined> {
 fn settle_read_until(joiner: &mut Joiner, now_ns: u64, nat_read_until_ns: u64) -> Vec<Joined> {
     let mut out = Vec::new();
     joiner.set_nat_read_until(Some(nat_read_until_ns));
-    joiner.settle(now_ns, false, &mut out);
+    joiner.settle(now_ns, false, &mut |_| None, &mut out);
     out
 }
 
@@ -196,7 +196,7 @@ fn without_watches_nothing_is_waited_for() {
     joiner.scanned(&HashMap::new(), OPENED_NS + 2 * MS, OPENED_NS + 2 * MS);
     tell(&mut joiner, Piece::Attempt, OPENED_NS + 3 * MS);
     let mut out = Vec::new();
-    joiner.settle(OPENED_NS + 3 * MS, false, &mut out);
+    joiner.settle(OPENED_NS + 3 * MS, false, &mut |_| None, &mut out);
     assert_eq!(connections(out).len(), 1);
 }
 
@@ -249,4 +249,25 @@ fn a_client_of_the_gateway_is_told_by_its_translation() {
     assert_eq!(it.client, entry.original.src);
     assert_eq!(it.nat.pod.as_ref().unwrap().name, "gateway-1");
     assert_eq!(it.nat.source_seen, entry.reply.dst);
+}
+
+#[test]
+fn the_kernel_is_asked_once_for_an_entry_of_which_no_event_came() {
+    let mut joiner = joiner();
+    PIECES.iter().filter(|piece| **piece != Piece::Nat).for_each(|piece| tell(&mut joiner, *piece, OPENED_NS + MS));
+    let (mut asked, mut out) = (Vec::new(), Vec::new());
+    for now_ms in [100, 600, 620, 640] {
+        let now_ns = OPENED_NS + now_ms * MS;
+        joiner.set_nat_read_until(Some(now_ns));
+        let mut ask = |tuple: &Tuple| {
+            asked.push(*tuple);
+            Some(entry())
+        };
+        joiner.settle(now_ns, false, &mut ask, &mut out);
+    }
+    assert_eq!(asked, [entry().original], "not before its event is overdue, and once");
+    let nat = connections(out)[0].nat.clone().unwrap();
+    assert_eq!((nat.source, nat.chosen, nat.created_ns), (NatSource::New, BACKEND.parse().unwrap(), OPENED_NS));
+    let missed: Vec<_> = joiner.tally.others().filter(|(name, _)| name == "conntrack_event_missed").collect();
+    assert_eq!(missed, [("conntrack_event_missed".to_owned(), 1)]);
 }

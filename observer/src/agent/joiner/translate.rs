@@ -1,18 +1,27 @@
 //! The address translation of a connection.
 
 use super::{
-    Connection, Entry, ExpiredEntry, IpAddr, Joiner, NAT_SETTLE_NS, Nat, NatSource, PodRef, Translation, query,
+    Connection, Entry, ExpiredEntry, IpAddr, Joiner, NAT_SETTLE_NS, Nat, NatSource, PodRef, Translation, Tuple, query,
 };
+use crate::nat::{Applied, Query};
+
+/// Asks the kernel for the entry of these addresses, as it is now.
+pub type Ask<'a> = dyn FnMut(&Tuple) -> Option<Entry> + 'a;
 
 impl Joiner {
     /// The NAT entry of a client's connection. `None`: its event may still come. `Some(None)`: there is none.
-    pub fn connection_nat(&mut self, connection: &Connection, last_try: bool) -> Option<Option<Nat>> {
+    pub fn connection_nat(
+        &mut self,
+        connection: &Connection,
+        last_try: bool,
+        ask: &mut Ask<'_>,
+    ) -> Option<Option<Nat>> {
         let query = query(connection);
         if let Some(until_ns) = self.nat_read_until_ns {
             if until_ns < query.last_syn_ns + NAT_SETTLE_NS && !last_try {
                 return None;
             }
-            if let Some(applied) = self.nat.resolve(&query) {
+            if let Some(applied) = self.resolve(&query, ask) {
                 let chosen = applied.entry.reply.src;
                 let source = if chosen == connection.remote { NatSource::Direct } else { applied.source };
                 let pod = self.owner(chosen.ip(), applied.made_ns);
@@ -46,6 +55,22 @@ impl Joiner {
             entries: 0,
             expired: None,
         }))
+    }
+
+    /// The kernel has been seen not to tell of new entries for a tenth of a second, without saying so. It is asked where the events
+    /// alone would say that there is no entry, or that an old one was used.
+    fn resolve(&mut self, query: &Query, ask: &mut Ask<'_>) -> Option<Applied> {
+        let applied = self.nat.resolve(query);
+        if applied.is_some_and(|applied| applied.source != NatSource::Reused) {
+            return applied;
+        }
+        match ask(&query.original) {
+            Some(entry) if self.nat.asked(query, entry) => {
+                self.tally.seen("conntrack_event_missed");
+                self.nat.resolve(query)
+            }
+            _ => applied,
+        }
     }
 
     /// A new entry towards the gateway's Service. `None`: the pod behind it may still become known.

@@ -19,6 +19,8 @@ struct Use {
     ended: bool,
     /// Its events are read this much later.
     delay_ms: u64,
+    /// The event of its entry never comes.
+    missed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,8 @@ fn truth(uses: &[Use]) -> (Vec<(u64, Event)>, Vec<Expected>) {
     let (mut now, mut read) = (1_000 * MS, 0);
     let mut alive: Option<Entry> = None;
     for (index, this) in uses.iter().enumerate() {
+        // Bursts in which nothing is told hide the end of the old entry with the beginning of the new one.
+        let mut tell = |at, event| (!this.missed).then(|| events.push((at, event)));
         now += this.gap_ms * MS;
         // Netlink keeps the order of events, whatever the delay.
         read = read.max(now + this.delay_ms * MS);
@@ -44,10 +48,10 @@ fn truth(uses: &[Use]) -> (Vec<(u64, Event)>, Vec<Expected>) {
             Some(_) if !this.ended => NatSource::Reused,
             _ => {
                 if let Some(old) = alive {
-                    events.push((read, Event::Destroyed(old)));
+                    tell(read, Event::Destroyed(old));
                 }
                 let made = Entry { id: Some(index as u32), ..entry(index as u8 + 1) };
-                events.push((read, Event::Made(made)));
+                tell(read, Event::Made(made));
                 alive = Some(made);
                 NatSource::New
             }
@@ -65,8 +69,13 @@ fn feed(table: &mut NatTable, at_ns: u64, event: Event) {
 }
 
 fn uses() -> impl Strategy<Value = Vec<Use>> {
-    let one = (DELAY_MS + 1..30_000, any::<bool>(), 0..DELAY_MS);
-    proptest::collection::vec(one.prop_map(|(gap_ms, ended, delay_ms)| Use { gap_ms, ended, delay_ms }), 1..12)
+    some_missed(Just(false).boxed())
+}
+
+fn some_missed(missed: BoxedStrategy<bool>) -> impl Strategy<Value = Vec<Use>> {
+    let one = (DELAY_MS + 1..30_000, any::<bool>(), 0..DELAY_MS, missed);
+    let one = one.prop_map(|(gap_ms, ended, delay_ms, missed)| Use { gap_ms, ended, delay_ms, missed });
+    proptest::collection::vec(one, 1..12)
 }
 
 proptest! {
@@ -82,6 +91,26 @@ proptest! {
                 feed(&mut table, at, event);
             }
             let applied = table.resolve(&query).unwrap();
+            prop_assert_eq!((applied.source, applied.entry), (source, entry));
+        }
+    }
+
+    /// Events go missing, and the kernel is asked when the agent decides: then the table holds the entry of the connection.
+    #[test]
+    fn what_no_event_told_is_asked_for(uses in some_missed(any::<bool>().boxed())) {
+        let (events, expected) = truth(&uses);
+        let mut table = NatTable::default();
+        let mut unread = events.into_iter().peekable();
+        for (query, opened, source, entry) in expected {
+            table.opened(&query);
+            while let Some((at, event)) = unread.next_if(|(at, _)| *at <= opened + DELAY_MS * MS) {
+                feed(&mut table, at, event);
+            }
+            let mut applied = table.resolve(&query);
+            if applied.is_none_or(|applied| applied.source == NatSource::Reused) && table.asked(&query, entry) {
+                applied = table.resolve(&query);
+            }
+            let applied = applied.unwrap();
             prop_assert_eq!((applied.source, applied.entry), (source, entry));
         }
     }

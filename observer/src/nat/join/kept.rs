@@ -20,6 +20,10 @@ pub struct Kept {
     pub entry: Entry,
     pub made_ns: u64,
     pub from_dump: bool,
+    /// No event told of it: the kernel was asked.
+    pub asked: bool,
+    /// Only its end was told; `made_ns` is when.
+    pub ended_unseen: bool,
     /// The last dump that showed it.
     pub dumped_ns: Option<u64>,
     pub destroyed_ns: Option<u64>,
@@ -33,6 +37,8 @@ impl Kept {
             entry,
             made_ns: at_ns,
             from_dump,
+            asked: false,
+            ended_unseen: false,
             dumped_ns: from_dump.then_some(at_ns),
             destroyed_ns: None,
             first: None,

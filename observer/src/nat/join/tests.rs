@@ -187,3 +187,71 @@ fn destroyed_entries_are_forgotten_in_time() {
     table.forget(200 * MS + DESTROYED_KEPT_NS + 1);
     assert!(table.is_empty());
 }
+
+/// The entries of one kernel object have one id, whatever they translate to.
+fn with_id(pod: u8, id: u32) -> Entry {
+    Entry { id: Some(id), ..entry(pod) }
+}
+
+#[test]
+fn an_entry_of_which_no_event_came_is_the_kernels_answer() {
+    let mut table = NatTable::default();
+    table.made(with_id(7, 1), 1_001 * MS);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+    let second = query(2, 9_000 * MS);
+    table.opened(&second);
+    assert_eq!(found(&mut table, 2, 9_000 * MS), Some((7, NatSource::Reused)));
+    assert!(!table.asked(&second, with_id(7, 1)), "the kernel still has the old one");
+    assert_eq!(found(&mut table, 2, 9_000 * MS), Some((7, NatSource::Reused)));
+    assert!(table.asked(&second, with_id(8, 1)), "it leads elsewhere: another entry, whatever its id");
+    assert_eq!(found(&mut table, 2, 9_000 * MS), Some((8, NatSource::New)));
+    // Its event was only late.
+    table.made(with_id(8, 1), 9_800 * MS);
+    assert_eq!(table.len(), 2);
+    assert_eq!(found(&mut table, 3, 9_700 * MS), Some((8, NatSource::Reused)));
+}
+
+#[test]
+fn an_answer_about_a_later_connection_says_nothing_of_an_earlier_one() {
+    let mut table = NatTable::default();
+    let (first, later) = (query(1, 1_000 * MS), query(2, 1_400 * MS));
+    table.opened(&first);
+    table.opened(&later);
+    assert!(!table.asked(&first, with_id(7, 1)));
+    assert!(table.asked(&later, with_id(7, 1)));
+    assert_eq!(found(&mut table, 1, 1_000 * MS), None);
+}
+
+#[test]
+fn the_end_of_a_refused_connections_entry_tells_where_it_led() {
+    let mut table = NatTable::default();
+    table.made(with_id(7, 1), 1_001 * MS);
+    assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
+    // The old entry ends, a new one is made, which is not told, and ends with the refusal.
+    table.opened(&query(2, 9_000 * MS));
+    table.destroyed(&with_id(7, 1), 9_001 * MS);
+    table.destroyed(&with_id(8, 1), 9_001 * MS);
+    assert_eq!(found(&mut table, 2, 9_000 * MS), Some((8, NatSource::New)));
+    assert_eq!(found(&mut table, 3, 9_500 * MS), None, "it had ended by then");
+}
+
+#[test]
+fn an_entry_that_ended_unseen_may_be_older_than_the_connection_when_none_was_known() {
+    let mut table = NatTable::default();
+    table.destroyed(&with_id(8, 1), 9_001 * MS);
+    assert_eq!(found(&mut table, 2, 9_000 * MS), Some((8, NatSource::Dump)));
+    // Not when another connection came between.
+    table.opened(&query(4, 20_000 * MS));
+    table.opened(&query(5, 20_400 * MS));
+    table.destroyed(&with_id(9, 2), 20_401 * MS);
+    assert_eq!(found(&mut table, 4, 20_000 * MS), None);
+    assert_eq!(found(&mut table, 5, 20_400 * MS), Some((9, NatSource::Dump)));
+}
+
+#[test]
+fn an_entry_whose_making_was_told_counts_for_more_than_the_end_of_another() {
+    let mut table = NatTable::default();
+    table.destroyed(&with_id(6, 3), 9_001 * MS);
+    table.made(with_id(7, 1), 9_002 * MS);
+    assert_eq!(found(&mut table, 1, 9_000 * MS), Some((7, NatSource::New)));
+}

@@ -1,10 +1,12 @@
 //! The client got an answer with an error status.
 
+use observer::api::Status;
 use observer::record::ExchangeEnd;
 
 use super::{Decision, Facts, attempt};
 use crate::correlate::context::Context;
 use crate::correlate::seen::Exch;
+use crate::raw::ObserverFile;
 use crate::report::schema::{Cause, JoinedBy};
 
 /// Below 500: the request itself was refused.
@@ -56,9 +58,17 @@ pub fn server_error(ctx: &Context<'_, '_>, request: u32, status: u16, mut facts:
 
 /// "Was not seen" means "was not there" only when no event was lost and every attempt has found its request.
 pub fn nothing_lost(ctx: &Context<'_, '_>) -> bool {
-    let whole = |file: &crate::raw::ObserverFile| {
+    let whole = |file: &ObserverFile| {
         file.records_end.as_ref().is_some_and(|end| end.loss.is_empty())
             && file.run.as_ref().is_some_and(|run| run.records_dropped == 0)
     };
     ctx.join.unjoined == 0 && !ctx.raw.observers.is_empty() && ctx.raw.observers.iter().all(whole)
+}
+
+/// "No entry was made" means more: none of these events was missing either. Where the kernel told of an entry only when it was asked,
+/// there may be others, of clients whose addresses nobody could ask for.
+pub fn every_entry_told(ctx: &Context<'_, '_>) -> bool {
+    let untold = |status: &Status| status.counters.get("conntrack_event_missed").copied().unwrap_or(0);
+    let told = |file: &ObserverFile| file.after.as_ref().is_none_or(|after| untold(after) == untold(&file.before));
+    nothing_lost(ctx) && ctx.raw.observers.iter().all(told)
 }

@@ -1,6 +1,6 @@
 //! The client got no (complete) answer.
 
-use super::answered::nothing_lost;
+use super::answered::every_entry_told;
 use super::unanswered::no_endpoint;
 use super::{Decision, Facts, attempt};
 use crate::correlate::cluster::Role;
@@ -147,7 +147,7 @@ fn some_gateway_ending(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -
 /// port, so which of them it was is not known.
 fn old_entry(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Option<Decision> {
     let client = ctx.client.at(request);
-    if !ctx.observed() || !nothing_lost(ctx) {
+    if !ctx.observed() || !every_entry_told(ctx) {
         return None;
     }
     let earlier = (0..request).rev().map(|at| (at, ctx.client.at(at)));
@@ -179,7 +179,7 @@ fn never_arrived(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool
     let client = ctx.client.at(request);
     let mut gateways = ctx.cluster.pods.iter().filter(|life| life.role == Some(Role::Gateway)).peekable();
     let proven = ctx.observed()
-        && nothing_lost(ctx)
+        && every_entry_told(ctx)
         && gateways.peek().is_some()
         && gateways
             .all(|life| life.ready_throughout(client.sent_ns, client.end_ns) || life.was_over_by(client.sent_ns));

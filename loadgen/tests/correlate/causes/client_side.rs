@@ -110,7 +110,7 @@ fn without_an_observer_nothing_is_claimed() {
 
 #[test]
 fn a_syn_that_never_reached_the_node() {
-    let lost = |dropped: u64, ready: bool| {
+    let lost = |dropped: u64, untold: u64, ready: bool| {
         let mut world = World::new("steady");
         if !ready {
             world.container_ends(500.0, "gw", "Error:1");
@@ -122,14 +122,17 @@ fn a_syn_that_never_reached_the_node() {
         if dropped > 0 {
             raw.observers[0].records_end.as_mut().unwrap().loss.insert("conntrack".into(), dropped);
         }
+        let counters = &mut raw.observers[0].after.as_mut().unwrap().counters;
+        counters.insert("conntrack_event_missed".into(), untold);
         correlate(&raw).failures.remove(0)
     };
-    let failure = lost(0, true);
+    let failure = lost(0, 0, true);
     is(&failure, Cause::NetworkLoss, None, None);
     says(&failure, "conntrack", "no connection of this request was translated");
     // Where events were lost its entry may be among them.
-    is(&lost(1, true), Cause::Unknown, None, None);
-    is(&lost(0, false), Cause::Unknown, None, None);
+    is(&lost(1, 0, true), Cause::Unknown, None, None);
+    is(&lost(0, 1, true), Cause::Unknown, None, None);
+    is(&lost(0, 0, false), Cause::Unknown, None, None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use observer::api::Status;
 use observer::record::Hop;
 
 use super::context::Context;
@@ -30,6 +31,14 @@ pub fn events_dropped(observers: &[ObserverFile]) -> Option<u64> {
         (after.started_ns == file.before.started_ns)
             .then(|| sum + after.loss.events_dropped.saturating_sub(file.before.loss.events_dropped))
     })
+}
+
+/// New conntrack entries that the kernel told the agents of only when it was asked. There may be others, of clients whose addresses
+/// nobody could ask for.
+pub fn entries_untold(observers: &[ObserverFile]) -> u64 {
+    let untold = |status: &Status| status.counters.get("conntrack_event_missed").copied().unwrap_or(0);
+    let risen = |file: &ObserverFile| Some(untold(file.after.as_ref()?).saturating_sub(untold(&file.before)));
+    observers.iter().filter_map(risen).sum()
 }
 
 /// Fills the section.

@@ -1,5 +1,6 @@
 //! What a reader must know before believing a figure.
 
+use super::completeness::entries_untold;
 use super::context::Context;
 use super::nodes::unwatched;
 use crate::report::schema::{Completeness, Ledger};
@@ -33,6 +34,13 @@ pub fn warnings(ctx: &Context<'_, '_>, ledger: &Ledger, seen: &Completeness, way
     add(ledger.unaccounted > 0, format!("{} requests have no client record", ledger.unaccounted));
     let dropped = seen.events_dropped.unwrap_or(0);
     add(dropped > 0, format!("{dropped} kernel events were lost: \"not seen\" does not mean \"did not happen\""));
+    let untold = entries_untold(&ctx.raw.observers);
+    add(
+        untold > 0,
+        format!(
+            "the kernel told of {untold} new conntrack entries only when it was asked: those of clients may be missing"
+        ),
+    );
     let dropped = seen.records_dropped.unwrap_or(0);
     add(dropped > 0, format!("{dropped} records did not fit into the observer's store"));
     let conflicts = &ctx.join.conflicts;

@@ -1,9 +1,9 @@
 //! The client got an answer with an error status.
 
-use observer::api::Status;
 use observer::record::ExchangeEnd;
 
 use super::{Decision, Facts, attempt};
+use crate::correlate::completeness::entries_untold;
 use crate::correlate::context::Context;
 use crate::correlate::seen::Exch;
 use crate::raw::ObserverFile;
@@ -65,10 +65,7 @@ pub fn nothing_lost(ctx: &Context<'_, '_>) -> bool {
     ctx.join.unjoined == 0 && !ctx.raw.observers.is_empty() && ctx.raw.observers.iter().all(whole)
 }
 
-/// "No entry was made" means more: none of these events was missing either. Where the kernel told of an entry only when it was asked,
-/// there may be others, of clients whose addresses nobody could ask for.
+/// "No entry was made" means more: none of these events was missing either.
 pub fn every_entry_told(ctx: &Context<'_, '_>) -> bool {
-    let untold = |status: &Status| status.counters.get("conntrack_event_missed").copied().unwrap_or(0);
-    let told = |file: &ObserverFile| file.after.as_ref().is_none_or(|after| untold(after) == untold(&file.before));
-    nothing_lost(ctx) && ctx.raw.observers.iter().all(told)
+    nothing_lost(ctx) && entries_untold(&ctx.raw.observers) == 0
 }

@@ -93,6 +93,8 @@ pub struct Bench<'a> {
     pub out: PathBuf,
     /// Cases that each cause should have.
     pub cases: u64,
+    /// Processes beside it that take all the CPU they get.
+    pub busy: u32,
 }
 
 impl Bench<'_> {

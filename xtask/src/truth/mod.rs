@@ -5,6 +5,7 @@
 //! by request.
 
 mod bench;
+mod busy;
 pub mod churn;
 mod injectors;
 mod judge;
@@ -32,6 +33,7 @@ use crate::{
     setup, static_build,
 };
 use bench::Bench;
+use busy::Busy;
 use injectors::Injector;
 use judge::{Judged, Said};
 
@@ -43,6 +45,7 @@ Exit code 1 when a request was called by a wrong name, when 1 % or more have non
 Examples:
   cargo xtask truth                                  every cause, 100 cases each, on a cluster of its own
   cargo xtask truth --only network_loss              the injectors of one cause
+  cargo xtask truth --busy 4                         the same on a node that others use as well
   cargo xtask truth --churn                          1,000,000 requests, 1,000 deletions: the ledger stays closed
   cargo xtask truth --churn --requests 20000 --deletions 30
   cargo xtask cluster up --pod-subnet 10.244.0.0/27 --lab overlays/truth
@@ -76,6 +79,9 @@ pub struct TruthArgs {
     /// Requests per second under churn
     #[arg(long, default_value_t = 400, value_name = "PER_SECOND", requires = "churn", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     pub rate: u32,
+    /// Beside so many processes that take all the CPU they get: names have to hold on a busy node as well
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=256))]
+    pub busy: u32,
     /// Write no entry into docs/journal
     #[arg(long)]
     pub no_journal: bool,
@@ -113,11 +119,14 @@ pub fn truth(args: &TruthArgs) -> Result<()> {
         let (cluster, _down) = cluster(args.on_running_cluster, &stop, options, observer)?;
         let churn = churn::Churn { requests: args.requests, deletions: args.deletions, rate: args.rate, reuse: true };
         steps.next("pods are deleted one after the other under load", "as long as requests ÷ rate");
+        let busy = Busy::start(args.busy)?;
         let ledger = churn::churn(&cluster, &loadgen, &out, churn)?;
-        return tell::churn(&out, &ledger, churn, !args.no_journal);
+        drop(busy);
+        return tell::churn(&out, &ledger, churn, args.busy, !args.no_journal);
     }
     let (cluster, _down) = cluster(args.on_running_cluster, &stop, Options::default(), "local")?;
-    let bench = Bench { cluster: &cluster, loadgen, out, cases: args.cases };
+    let bench = Bench { cluster: &cluster, loadgen, out, cases: args.cases, busy: args.busy };
+    let busy = Busy::start(args.busy)?;
     let mut outcomes = Vec::new();
     for injector in wanted {
         steps.next(&format!("{}: {}", injector.name, injector.about), "30 s");
@@ -126,6 +135,7 @@ pub fn truth(args: &TruthArgs) -> Result<()> {
         outcomes.push(outcome);
         ensure!(!stop.load(Ordering::Relaxed), "interrupted");
     }
+    drop(busy);
     // Nothing of it stays: neither half-open entries nor the bench's gateway.
     bench.reset()?;
     tell::matrix(&bench, &outcomes, !args.no_journal)

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{
     Outcome,
     bench::Bench,
+    busy::Busy,
     churn::{Churn, Ledger},
     judge::{self, Matrix, NONE, Score},
 };
@@ -78,7 +79,7 @@ pub fn matrix(bench: &Bench<'_>, outcomes: &[Outcome], journal: bool) -> Result<
         })
         .collect();
     let document = json!({
-        "schema_version": 1, "at": now.timestamp().to_string(), "cases_wanted": bench.cases, "environment": environment,
+        "schema_version": 1, "at": now.timestamp().to_string(), "cases_wanted": bench.cases, "busy": bench.busy, "environment": environment,
         "matrix": all, "score": score, "faults": faults, "runs": runs,
     });
     let write = |text: String| fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()));
@@ -155,12 +156,13 @@ fn enter(
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "\n## {}\n\nKernel {}, Kubernetes {}; at least {} cases of each cause wanted. {}.\n\n{table}\n| injector | what it does | cases | not judged | events lost |\n|---|---|--:|--:|--:|",
+        "\n## {}\n\nKernel {}, Kubernetes {}; at least {} cases of each cause wanted. {}.{}\n\n{table}\n| injector | what it does | cases | not judged | events lost |\n|---|---|--:|--:|--:|",
         now.strftime("%H:%M"),
         environment["kernel"].as_str().unwrap_or("unknown"),
         environment["kubernetes"].as_str().unwrap_or("unknown"),
         bench.cases,
         sentence(score),
+        Busy::in_words(bench.busy),
     );
     for outcome in outcomes {
         let cases: u64 =
@@ -197,13 +199,13 @@ fn append(now: &jiff::Zoned, entry: &str) -> Result<()> {
 }
 
 /// The ledger under churn. An error when anything of it is not as it must be.
-pub fn churn(out: &Path, ledger: &Ledger, wanted: Churn, journal: bool) -> Result<()> {
+pub fn churn(out: &Path, ledger: &Ledger, wanted: Churn, busy: u32, journal: bool) -> Result<()> {
     let faults = ledger.faults(&wanted);
     let causes: Vec<String> = ledger.by_cause.iter().map(|(cause, n)| format!("{cause} {n}")).collect();
     let number = |value: Option<u64>| value.map_or("not measured".to_owned(), |n| n.to_string());
     let text = format!(
         "{} requests, {} pods deleted, {} addresses used again: {} failed ({}), unaccounted {}, joins that disagree {}, \
-         events lost {}, right pod {} of {}.\n",
+         events lost {}, right pod {} of {}.{}\n",
         ledger.sent,
         ledger.deletions,
         ledger.addresses_used_again,
@@ -214,11 +216,12 @@ pub fn churn(out: &Path, ledger: &Ledger, wanted: Churn, journal: bool) -> Resul
         number(ledger.events_dropped),
         number(ledger.pods_agreed),
         number(ledger.pods_compared),
+        Busy::in_words(busy),
     );
     print!("{text}");
     let now = jiff::Zoned::now();
     let document = json!({
-        "schema_version": 1, "at": now.timestamp().to_string(), "rate_per_s": wanted.rate, "ledger": ledger,
+        "schema_version": 1, "at": now.timestamp().to_string(), "rate_per_s": wanted.rate, "busy": busy, "ledger": ledger,
         "faults": faults,
     });
     let file = out.join("churn.json");

@@ -61,6 +61,8 @@ pub struct Said {
     pub truths: Vec<Truth>,
     /// While it was acting, or while what it did wore off: a request sent then, and hit by no truth, is not judged.
     pub unsure: Vec<Window>,
+    /// The node is busy with other things: a good answer that nothing was done to may be late by itself, and is not judged then.
+    pub late_by_itself: bool,
 }
 
 /// One request as its sender and the report have it.
@@ -123,6 +125,10 @@ pub fn judge(said: &Said, requests: &[Request]) -> Judged {
         if request.succeeded && truth != NONE && reported == NONE {
             // A good answer has no cause to be wrong about: this says something of the injector, not of the report.
             *judged.escaped.entry(truth.to_owned()).or_insert(0) += 1;
+            continue;
+        }
+        if said.late_by_itself && request.succeeded && truth == NONE && reported != NONE {
+            judged.unsure += 1;
             continue;
         }
         *judged.matrix.entry(truth.to_owned()).or_default().entry(reported.to_owned()).or_insert(0) += 1;
@@ -227,7 +233,7 @@ mod tests {
 
     fn said(hits: Hits) -> Said {
         let truth = Truth { cause: "pod_5xx", hits, why: String::new() };
-        Said { truths: vec![truth], unsure: vec![Window { from_ns: 90, to_ns: 110 }] }
+        Said { truths: vec![truth], unsure: vec![Window { from_ns: 90, to_ns: 110 }], ..Said::default() }
     }
 
     #[test]
@@ -273,5 +279,14 @@ mod tests {
         let hits = Hits::FailedIn(Window { from_ns: 100, to_ns: 105 });
         let judged = judge(&said(hits), &[request(1, 101, None), request(2, 102, Some("pod_5xx"))]);
         assert_eq!((judged.matrix[NONE][NONE], judged.matrix["pod_5xx"]["pod_5xx"]), (1, 1));
+    }
+    #[test]
+    fn on_a_busy_node_only_a_late_success_is_not_judged() {
+        let late = Request { succeeded: true, ..request(9, 200, Some("slow_gateway")) };
+        let requests = [late, request(10, 201, Some("unknown"))];
+        let hits = Hits::Window(Window { from_ns: 100, to_ns: 105 });
+        let judged = judge(&Said { late_by_itself: true, ..said(hits.clone()) }, &requests);
+        assert_eq!((judged.unsure, judged.mistakes.len()), (1, 1));
+        assert_eq!(judge(&said(hits), &requests).mistakes.len(), 2);
     }
 }

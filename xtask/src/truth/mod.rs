@@ -145,7 +145,7 @@ fn run(bench: &Bench<'_>, injector: &'static Injector) -> Result<Outcome> {
     bench.reset()?;
     (injector.prepare)(bench)?;
     let run = bench.start(injector.name, &(injector.load)(bench))?;
-    let said = (injector.inject)(bench)?;
+    let said = Said { late_by_itself: bench.busy > 0, ..(injector.inject)(bench)? };
     let finished = if injector.is_slow() { run.finish_explained(&bench.loadgen)? } else { run.finish()? };
     let judged = judge::judge(&said, &finished.requests);
     Ok(Outcome { injector, said, judged, problems: finished.problems(), events_lost: finished.events_lost() })

@@ -15,7 +15,7 @@ fn load(bench: &Bench<'_>, path: &'static str) -> Load {
 
 fn by_digit(cause: &'static str, what: &str) -> Said {
     let why = format!("the gateway's configuration does it to trace ids that end in 0 to 7: {what}");
-    Said { truths: vec![Truth { cause, hits: Hits::TraceDigit, why }], unsure: Vec::new() }
+    Said { truths: vec![Truth { cause, hits: Hits::TraceDigit, why }], ..Said::default() }
 }
 
 /// The pod answers 500.

@@ -30,6 +30,6 @@ pub const OUT_OF_PORTS: Injector = Injector {
         let why = format!("the client's network has {PORTS} source ports, and nothing else was done to anyone");
         let all = Window { from_ns: 0, to_ns: u64::MAX };
         let truth = Truth { cause: "client_out_of_ports", hits: Hits::FailedIn(all), why };
-        Ok(Said { truths: vec![truth], unsure: Vec::new() })
+        Ok(Said { truths: vec![truth], ..Said::default() })
     },
 };

@@ -29,6 +29,7 @@ pub const KILLED: Injector = Injector {
         Ok(Said {
             truths: vec![window("cut_in_flight", killed_ns - (HELD_MS - 500) * MS, killed_ns - 50 * MS, why)],
             unsure: vec![Window { from_ns: 0, to_ns: u64::MAX }],
+            ..Said::default()
         })
     },
 };
@@ -51,6 +52,7 @@ pub const DELETED: Injector = Injector {
         Ok(Said {
             truths: vec![window("cut_in_flight", cut_ns - (HELD_MS - 500) * MS, asked_ns - 20 * MS, why)],
             unsure: vec![Window { from_ns: 0, to_ns: u64::MAX }],
+            ..Said::default()
         })
     },
 };

@@ -98,6 +98,7 @@ fn inject(bench: &Bench<'_>) -> Result<Said> {
             Window { from_ns: asked_ns - 50 * MS, to_ns: stale_ns },
             Window { from_ns: end_ns, to_ns: u64::MAX },
         ],
+        ..Said::default()
     })
 }
 

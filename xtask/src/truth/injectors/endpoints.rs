@@ -44,5 +44,6 @@ fn inject(bench: &Bench<'_>) -> Result<Said> {
     Ok(Said {
         truths: vec![window("no_ready_endpoint", from_ns, to_ns, why)],
         unsure: vec![Window { from_ns: asked_ns - 100 * MS, to_ns: monotonic_ns() + 100 * MS }],
+        ..Said::default()
     })
 }

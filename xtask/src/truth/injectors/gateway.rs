@@ -46,6 +46,7 @@ pub const DELETED: Injector = Injector {
         Ok(Said {
             truths: vec![window("gateway_terminated", from_ns, to_ns, why), stale],
             unsure: vec![Window { from_ns: asked_ns - 100 * MS, to_ns: open_ns }],
+            ..Said::default()
         })
     },
 };
@@ -68,6 +69,7 @@ pub const KILLED: Injector = Injector {
         Ok(Said {
             truths: vec![window("gateway_terminated", killed_ns - (HELD_MS - 500) * MS, killed_ns - 50 * MS, why)],
             unsure: vec![Window { from_ns: 0, to_ns: u64::MAX }],
+            ..Said::default()
         })
     },
 };

@@ -59,5 +59,6 @@ fn inject(bench: &Bench<'_>) -> Result<Said> {
     Ok(Said {
         truths: vec![Truth { cause: "stale_keepalive", hits: Hits::First { from_ns, count, fuzzy: 3 }, why }],
         unsure: vec![Window { from_ns: begun_ns - 10 * MS, to_ns: from_ns }],
+        ..Said::default()
     })
 }

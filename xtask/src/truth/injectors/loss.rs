@@ -34,6 +34,7 @@ fn drop_for(
     Ok(Said {
         truths: vec![window("network_loss", from_ns, to_ns - patience_ms * MS, why)],
         unsure: vec![Window { from_ns: from_ns - 200 * MS, to_ns: monotonic_ns() + 50 * MS }],
+        ..Said::default()
     })
 }
 

@@ -100,7 +100,7 @@ pub const SLOW_POD: Injector = Injector {
     prepare: nothing,
     inject: |_| {
         let why = "the gateway's configuration asks the pod for it, for trace ids that end in 0 to 7".to_owned();
-        Ok(Said { truths: vec![Truth { cause: "slow_pod", hits: Hits::TraceDigit, why }], unsure: Vec::new() })
+        Ok(Said { truths: vec![Truth { cause: "slow_pod", hits: Hits::TraceDigit, why }], ..Said::default() })
     },
 };
 
@@ -122,7 +122,7 @@ pub const CPU_THROTTLED: Injector = Injector {
         sleep(Duration::from_secs(burn_seconds(bench)));
         let why = format!("pod {} burns 80 ms of CPU for each, and its limit is 20 ms in every 100 ms", pod.name);
         let unsure = vec![Window { from_ns: 0, to_ns: u64::MAX }];
-        Ok(Said { truths: vec![window("cpu_throttled", from_ns, u64::MAX, why)], unsure })
+        Ok(Said { truths: vec![window("cpu_throttled", from_ns, u64::MAX, why)], unsure, ..Said::default() })
     },
 };
 
@@ -265,6 +265,6 @@ pub const LATE_SENDER: Injector = Injector {
         let from_ns = begun_ns + 2_500 * MS;
         let why = "two workers, each busy for 0.3 s with a request, and 30 requests a second are due".to_owned();
         let unsure = vec![Window { from_ns: 0, to_ns: from_ns }];
-        Ok(Said { truths: vec![window("late_sender", from_ns, u64::MAX, why)], unsure })
+        Ok(Said { truths: vec![window("late_sender", from_ns, u64::MAX, why)], unsure, ..Said::default() })
     },
 };

@@ -142,7 +142,7 @@ fn records(text: &str) -> (Vec<Connection>, Vec<Exchange>, RecordsEnd) {
             Record::Connection(connection) => connections.push(connection),
             Record::Exchange(exchange) => exchanges.push(exchange),
             Record::Translation(_) => panic!("nothing is translated here"),
-            Record::Throttling(_) => panic!("nothing is limited here"),
+            Record::Throttling(_) | Record::Pressure(_) => panic!("there are no pods here"),
         }
     }
     (connections, exchanges, end)

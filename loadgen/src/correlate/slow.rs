@@ -134,6 +134,13 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
         let long = stopped.in_words();
         return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long}"));
     }
+    if stopped.others_explain() {
+        let waited = stopped.waited_in_words();
+        let text = format!(
+            "{name} had work and got no CPU for {waited} of that time: the processors of its node were busy with others"
+        );
+        return (SlowCause::CpuPressure, text);
+    }
     let (cause, what) = match part.stretch {
         Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "did not read it sooner"),
         Stretch::QueuedAtPod => (SlowCause::QueuedAtPod, "did not read it sooner"),

@@ -9,6 +9,7 @@ pub struct Stopped {
     most_us: u64,
     part_us: u64,
     used_up: Option<UsedUp>,
+    waited_us: u64,
     around: Option<Throttled>,
 }
 
@@ -23,15 +24,37 @@ impl Stopped {
         let (least_us, most_us) = stops.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let bounded = |us: u64| us.min(part_us).max(coarse_us);
         let used_up = UsedUp::throughout(&life.stops, from_ns, to_ns);
-        Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, around }
+        let waits = life.waits.iter().map(|wait| wait.within_us(from_ns, to_ns));
+        let waited_us = waits.map(|(least_us, most_us)| u64::midpoint(least_us, most_us)).sum::<u64>().min(part_us);
+        Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, waited_us, around }
     }
 
     /// The limit is the reason: it stopped the pod for at least half of the time. Or, where the pod ran for what its limit allows
-    /// throughout, for no less than that, and for at least half of what is left, in which it could only wait.
+    /// throughout, for no less than that, and for at least half of what is left, in which it could only wait. Or, where it had work and no
+    /// CPU for half of the time, for at least half of that.
     pub fn explains(self) -> bool {
-        let stopped_us = u64::midpoint(self.least_us, self.most_us);
+        let stopped_us = self.middle_us();
         let ran_us = self.used_up.map_or(0, |used_up| used_up.ran_us(self.part_us));
-        stopped_us >= ran_us && stopped_us * 2 >= self.part_us.saturating_sub(ran_us)
+        let by_stops = stopped_us >= ran_us && stopped_us * 2 >= self.part_us.saturating_sub(ran_us);
+        by_stops || (self.waited_most() && stopped_us * 2 >= self.waited_us)
+    }
+
+    /// It had work and no CPU for at least half of the time, and its limit does not explain that.
+    pub fn others_explain(self) -> bool {
+        self.waited_most() && !self.explains()
+    }
+
+    fn waited_most(self) -> bool {
+        self.waited_us > 0 && self.waited_us * 2 >= self.part_us
+    }
+
+    fn middle_us(self) -> u64 {
+        u64::midpoint(self.least_us, self.most_us)
+    }
+
+    /// "90 ms".
+    pub fn waited_in_words(self) -> String {
+        format!("{:.0} ms", self.waited_us as f64 / 1e3)
     }
 
     /// "90 ms of that time", or both bounds.

@@ -77,6 +77,36 @@ fn what_a_pod_ran_at_its_limit_does_not_count_against_the_limit() {
     assert_eq!(slowest_limited_to(20, &[stops_ms[0], stops_ms[2]]).cause, SlowCause::SlowPod);
 }
 
+/// The same pod and request: it had work and no CPU for so long between readings around these moments; and stops as above.
+fn slowest_waiting(waits_ms: &[(u64, u64, u64)], stops_ms: &[(u64, u64, u64)]) -> SlowRequest {
+    let mut world = World::new("steady");
+    let flow = slow_at_pod(&mut world, "a", 300);
+    let start_ns = flow.client.sent_ns;
+    world.add(flow);
+    let at = |from_ms: u64, to_ms: u64| (start_ns + from_ms * MS, start_ns + to_ms * MS);
+    for &(from_ms, to_ms, ms) in waits_ms {
+        world.waited("a", at(from_ms, to_ms), ms * 1_000);
+    }
+    for &(from_ms, to_ms, ms) in stops_ms {
+        world.stopped("a", at(from_ms, to_ms), ms * 1_000);
+    }
+    correlate(&world.finish()).slow.remove(0)
+}
+
+#[test]
+fn a_pod_that_got_no_cpu_for_most_of_the_time_is_not_slow_by_itself() {
+    let waits_ms = [(50, 100, 45), (100, 150, 40), (150, 200, 45), (200, 250, 50)];
+    let slow = slowest_waiting(&waits_ms, &[]);
+    assert_eq!((slow.cause, slow.pod.as_deref()), (SlowCause::CpuPressure, Some("a")), "{slow:?}");
+    assert!(slow.explanation.contains("a had work and got no CPU for 180 ms of that time"), "{slow:?}");
+    assert_eq!(slowest_waiting(&waits_ms[1..], &[]).cause, SlowCause::SlowPod, "135 of more than 300");
+    // Stops by its limit are waits as well: here most of them.
+    let slow = slowest_waiting(&waits_ms, &[(90, 110, 50), (190, 210, 50)]);
+    assert_eq!(slow.cause, SlowCause::CpuThrottled, "{slow:?}");
+    let slow = slowest_waiting(&waits_ms, &[(90, 110, 50)]);
+    assert_eq!(slow.cause, SlowCause::CpuPressure, "{slow:?}");
+}
+
 #[test]
 fn stops_that_may_lie_outside_of_the_request_prove_nothing() {
     let slow = slowest(&[(290, 410, 97), (0, 5, 97)]);

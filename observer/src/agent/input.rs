@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::hops::Hops;
 use crate::api::{Problem, RecordsEnd, Run, RunRequest, Status};
+use crate::pods::pressure::Waited;
 use crate::pods::throttling::Stopped;
 use crate::pods::watch;
 use crate::runs::{Lines, Refused};
@@ -20,6 +21,8 @@ pub enum Input {
     Cgroups(HashMap<u64, Arc<str>>, u64),
     /// CPU limits have stopped pods.
     Stopped(Vec<Stopped>),
+    /// Pods had work and no CPU.
+    Waited(Vec<Waited>),
     /// A question or an order.
     Command(Command),
 }

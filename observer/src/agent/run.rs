@@ -19,7 +19,10 @@ use crate::flow::FlowConfig;
 use crate::kernel::{Kernel, LoadOptions};
 use crate::nat::conntrack;
 use crate::pods::topology::{Parts, Wanted};
-use crate::pods::{ServiceName, Topology, cgroup_mount, cgroups, node_cgroup, throttling, watch};
+use crate::pods::{
+    ServiceName, Topology, cgroup_mount, cgroups, node_cgroup, pressure::Pressure, sampling, throttling::Throttling,
+    watch,
+};
 use crate::ports::PortSet;
 use crate::serve;
 
@@ -86,7 +89,7 @@ pub async fn run(options: RunOptions) -> Result<()> {
     let mut absent = BTreeMap::new();
     start_conntrack(&core, &ports, &mut absent);
     let scan = start_scan(&core, cgroup.clone());
-    let run_open = start_throttling(&core);
+    let run_open = start_samplers(&core, cgroup.clone());
     let client = kubernetes(&options, &mut absent).await;
     let config = CoreConfig {
         node: node.clone(),
@@ -214,12 +217,19 @@ fn start_scan(core: &Handle, root: PathBuf) -> Option<cgroups::ScanRequest> {
         .ok()
 }
 
-/// The reader's switch: it reads while a run is open.
-fn start_throttling(core: &Handle) -> Arc<AtomicBool> {
-    let (tell, run_open) = (core.clone(), Arc::new(AtomicBool::new(false)));
+/// The readers' switch: they read while a run is open.
+fn start_samplers(core: &Handle, cgroup: PathBuf) -> Arc<AtomicBool> {
+    let run_open = Arc::new(AtomicBool::new(false));
+    let tell = core.clone();
     let report = move |stopped| tell.tell(Input::Stopped(stopped));
-    if let Err(error) = throttling::spawn(Arc::clone(&run_open), monotonic_ns, report) {
+    if let Err(error) = sampling::spawn("cpu-stat", Arc::clone(&run_open), monotonic_ns, Throttling::default, report) {
         tracing::warn!(%error, "no thread for the pods' cpu.stat: what a CPU limit delays is not told");
+    }
+    let tell = core.clone();
+    let report = move |waited| tell.tell(Input::Waited(waited));
+    let new = move || Pressure::new(cgroup.clone());
+    if let Err(error) = sampling::spawn("cpu-pressure", Arc::clone(&run_open), monotonic_ns, new, report) {
+        tracing::warn!(%error, "no thread for the pods' cpu.pressure: what a busy node delays is not told");
     }
     run_open
 }

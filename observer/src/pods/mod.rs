@@ -1,7 +1,7 @@
 //! Which pod: by the cgroup of a socket, or by an address at a time; and what part a pod plays.
 //!
 //! [`index`], [`cgroup_name`] and [`topology`] are pure; [`watch`] and [`cgroups`] feed them. [`cgroup_mount`] and
-//! [`node_cgroup`] find where to look. [`throttling`] reads how long CPU limits stop them.
+//! [`node_cgroup`] find where to look. [`throttling`] reads how long CPU limits stop them, [`pressure`] how long they wait for a CPU.
 
 pub mod cgroup_mount;
 pub mod cgroup_name;
@@ -9,6 +9,8 @@ pub mod cgroups;
 pub mod index;
 pub mod interval;
 pub mod node_cgroup;
+pub mod pressure;
+pub mod sampling;
 pub mod throttling;
 pub mod topology;
 pub mod watch;

@@ -4,24 +4,13 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use super::cgroup_mount;
 use super::cgroup_name::pod_uid;
-
-/// A stop is counted when it ends: so well is its end known. A fifth of the scheduler's usual period.
-const PERIOD: Duration = Duration::from_millis(20);
-/// Where there are many pods, or reading is slow, readings are farther apart: they take at most one in so many parts of the time.
-const LEAST_PAUSE: u32 = 200;
-/// The tree is searched for new pods this often.
-const SEARCH_PERIOD_NS: u64 = 1_000_000_000;
-/// Pods sit at most this deep, also when the whole node is itself in a container's cgroup.
-const MAX_DEPTH: usize = 12;
+use super::sampling::{MAX_DEPTH, Sampler};
 
 /// What `cpu.stat` has counted so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,39 +55,29 @@ pub struct Stopped {
     pub period_us: u64,
 }
 
-/// Reads in a thread of its own, while `wanted` says so, until `report` says stop (returns false).
-pub fn spawn(
-    wanted: Arc<AtomicBool>,
-    clock_ns: fn() -> u64,
-    mut report: impl FnMut(Vec<Stopped>) -> bool + Send + 'static,
-) -> io::Result<()> {
-    thread::Builder::new().name("cpu-stat".into()).spawn(move || run(&wanted, clock_ns, &mut report)).map(drop)
+/// Every pod cgroup with a limit.
+#[derive(Debug, Default)]
+pub struct Throttling {
+    /// Where limits are does not change while a run is open; looking for it reads every tree.
+    root: Option<PathBuf>,
+    limited: Vec<Limited>,
+    last: Last,
 }
 
-fn run(wanted: &AtomicBool, clock_ns: fn() -> u64, report: &mut impl FnMut(Vec<Stopped>) -> bool) {
-    let (mut limited, mut last, mut searched_ns) = (Vec::new(), Last::default(), None);
-    // Where limits are does not change while a run is open; looking for it reads every tree.
-    let (mut pause, mut root) = (PERIOD, None);
-    loop {
-        thread::sleep(pause);
-        if !wanted.load(Ordering::Relaxed) {
-            (limited, last, searched_ns, pause, root) = (Vec::new(), Last::default(), None, PERIOD, None);
-            continue;
-        }
-        let at_ns = clock_ns();
-        if searched_ns.is_none_or(|then| at_ns.saturating_sub(then) >= SEARCH_PERIOD_NS) {
-            root = root.or_else(cgroup_mount::cpu);
-            limited = root.as_deref().map(search).unwrap_or_default();
-            searched_ns = Some(at_ns);
-        }
-        let at_ns = clock_ns();
+impl Sampler for Throttling {
+    type Told = Stopped;
+    /// A stop is counted when it ends: so well is its end known. A fifth of the scheduler's usual period.
+    const PERIOD: Duration = Duration::from_millis(20);
+
+    fn search(&mut self) {
+        self.root = self.root.take().or_else(cgroup_mount::cpu);
+        self.limited = self.root.as_deref().map(search).unwrap_or_default();
+    }
+
+    fn read(&mut self, at_ns: u64) -> Vec<Stopped> {
         // A directory that has vanished since the search gives nothing.
-        let readings = limited.iter().filter_map(|limited| Some((limited, parse(&read(&limited.path)?)?)));
-        let stopped = last.compare(readings, at_ns);
-        pause = PERIOD.max(Duration::from_nanos(clock_ns().saturating_sub(at_ns)) * LEAST_PAUSE);
-        if !stopped.is_empty() && !report(stopped) {
-            return;
-        }
+        let readings = self.limited.iter().filter_map(|limited| Some((limited, parse(&read(&limited.path)?)?)));
+        self.last.compare(readings, at_ns)
     }
 }
 

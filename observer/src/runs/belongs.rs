@@ -31,6 +31,7 @@ pub fn belongs(record: &Record, run: Span<'_>) -> bool {
         }
         Record::Translation(it) => overlaps(it.nat.created_ns, Some(it.nat.created_ns)),
         Record::Throttling(it) => overlaps(it.from_ns, Some(it.to_ns)),
+        Record::Pressure(it) => overlaps(it.from_ns, Some(it.to_ns)),
     }
 }
 

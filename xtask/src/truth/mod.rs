@@ -130,6 +130,10 @@ pub fn truth(args: &TruthArgs) -> Result<()> {
     let mut outcomes = Vec::new();
     for injector in wanted {
         steps.next(&format!("{}: {}", injector.name, injector.about), "30 s");
+        if let Some(why) = injector.impossible() {
+            eprintln!("  left out: {why}");
+            continue;
+        }
         let outcome = run(&bench, injector).with_context(|| format!("injector {}", injector.name))?;
         tell::outcome(&outcome);
         outcomes.push(outcome);

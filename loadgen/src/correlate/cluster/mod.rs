@@ -4,10 +4,12 @@ mod build;
 mod endpoints;
 mod pod_life;
 mod stops;
+mod wait;
 
 pub use endpoints::{EndpointHistory, EndpointState};
 pub use pod_life::{PodLife, Role};
 pub use stops::{Stops, UsedUp};
+pub use wait::Wait;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -54,6 +56,11 @@ impl<'a> Cluster<'a> {
     /// A pod's CPU limit stopped it.
     pub fn stopped(&mut self, at: PodAt, stops: Stops) {
         self.pods[at as usize].stops.push(stops);
+    }
+
+    /// A pod had work and no CPU.
+    pub fn waited(&mut self, at: PodAt, wait: Wait) {
+        self.pods[at as usize].waits.push(wait);
     }
 
     /// No pod that the watch told of has ever had that address; since when it tells. `None`: one had, or the watch cannot say.

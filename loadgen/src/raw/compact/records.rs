@@ -5,7 +5,7 @@ mod append;
 use std::net::SocketAddr;
 
 use observer::record::{
-    Connection, Exchange, Hop, Nat as NatRecord, PodRef, Record, SocketCall, Throttling, Translation,
+    Connection, Exchange, Hop, Nat as NatRecord, PodRef, Pressure, Record, SocketCall, Throttling, Translation,
 };
 use rustc_hash::FxHashSet;
 
@@ -16,6 +16,7 @@ use super::near::{Far, Near};
 use super::numbers::Numbers;
 use super::rows::{
     Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, Nat, NatRow, StopRow, Trace, TranslationRow, TroubleRow,
+    WaitRow,
 };
 
 /// All records of a run, compact. Times are the nodes'.
@@ -30,6 +31,7 @@ pub struct Records {
     calls: Vec<CallRow>,
     troubles: Vec<TroubleRow>,
     pub(crate) stops: Vec<StopRow>,
+    pub(crate) waits: Vec<WaitRow>,
     far: Far,
     hosts: Hosts,
     pods: Numbers<PodRef>,
@@ -83,7 +85,7 @@ impl Records {
 
     /// How many records.
     pub fn len(&self) -> usize {
-        self.connections.len() + self.exchanges.len() + self.translations.len() + self.stops.len()
+        self.connections.len() + self.exchanges.len() + self.translations.len() + self.stops.len() + self.waits.len()
     }
 
     /// There are none.
@@ -109,6 +111,7 @@ impl Records {
             Record::Exchange(exchange) => self.push_exchange(node, exchange),
             Record::Translation(translation) => self.push_translation(node, translation),
             Record::Throttling(throttling) => self.push_throttling(node, throttling),
+            Record::Pressure(pressure) => self.push_pressure(node, pressure),
         }
     }
 
@@ -208,6 +211,12 @@ impl Records {
             quota_us: it.quota_us,
             period_us: it.period_us,
         });
+    }
+
+    /// Keeps when a pod had work and no CPU.
+    pub fn push_pressure(&mut self, node: u16, it: &Pressure) {
+        let pod = self.pod(node, Some(&it.pod), Mention::Stopped, Address::NONE);
+        self.waits.push(WaitRow { node, pod, from_ns: it.from_ns, to_ns: it.to_ns, us: it.waited_us });
     }
 
     fn nat<S: AsRef<str>>(&mut self, node: u16, nat: &NatRecord<S>, by: Mention, base_ns: u64) -> NatRow {

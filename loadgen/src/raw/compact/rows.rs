@@ -138,6 +138,16 @@ pub struct StopRow {
     pub period_us: u64,
 }
 
+/// [`observer::record::Pressure`]. There are few.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitRow {
+    pub node: u16,
+    pub pod: Maybe,
+    pub from_ns: u64,
+    pub to_ns: u64,
+    pub us: u64,
+}
+
 /// Whose request an exchange's trace id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace(u32);

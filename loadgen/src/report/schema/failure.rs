@@ -154,6 +154,8 @@ pub enum SlowCause {
     SynRetransmit,
     /// The pod's CPU limit stopped it.
     CpuThrottled,
+    /// The pod, or the gateway, had work and got no CPU: others on the node had it.
+    CpuPressure,
     /// It waited in the gateway's socket queue.
     QueuedAtGateway,
     /// It waited in the pod's socket queue.

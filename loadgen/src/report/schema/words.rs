@@ -76,6 +76,7 @@ impl SlowCause {
         match self {
             Self::SynRetransmit => "syn_retransmit",
             Self::CpuThrottled => "cpu_throttled",
+            Self::CpuPressure => "cpu_pressure",
             Self::QueuedAtGateway => "queued_at_gateway",
             Self::QueuedAtPod => "queued_at_pod",
             Self::SlowPod => "slow_pod",

@@ -1,6 +1,6 @@
 //! From our clock to the node's.
 
-use observer::record::{Connection, Exchange, Nat, Record, SocketCall, Throttling, Translation};
+use observer::record::{Connection, Exchange, Nat, Pressure, Record, SocketCall, Throttling, Translation};
 
 use super::NODE_AHEAD_NS;
 
@@ -20,6 +20,10 @@ pub fn shifted(record: Record, by_ns: i64) -> Record {
         Record::Throttling(it) => {
             let ns = |at: u64| at.checked_add_signed(by_ns).unwrap();
             Record::Throttling(Throttling { from_ns: ns(it.from_ns), to_ns: ns(it.to_ns), ..it })
+        }
+        Record::Pressure(it) => {
+            let ns = |at: u64| at.checked_add_signed(by_ns).unwrap();
+            Record::Pressure(Pressure { from_ns: ns(it.from_ns), to_ns: ns(it.to_ns), ..it })
         }
     }
 }

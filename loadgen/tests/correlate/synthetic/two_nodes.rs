@@ -18,6 +18,7 @@ pub fn split(mut raw: Wire, moved: &[&str], bounds_ns: (u64, u64)) -> Wire {
             Record::Connection(conn) => conn.pod.as_ref(),
             Record::Exchange(exchange) => exchange.pod.as_ref(),
             Record::Throttling(it) => Some(&it.pod),
+            Record::Pressure(it) => Some(&it.pod),
             // The client dials the first node.
             Record::Translation(_) => None,
         }
@@ -54,6 +55,7 @@ fn on_other(mut record: Record) -> Record {
         Record::Exchange(exchange) => exchange.node = OTHER.into(),
         Record::Translation(translation) => translation.node = OTHER.into(),
         Record::Throttling(it) => it.node = OTHER.into(),
+        Record::Pressure(it) => it.node = OTHER.into(),
     }
     record
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use loadgen::raw::{ClientRequest, ContainerState, Endpoint, GooseCheck, Subject, TimelineEntry};
 use observer::record::{
-    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Record, SocketCall, SocketCallKind, Throttling,
+    Close, Connection, Exchange, Hop, Nat, NatSource, PodRef, Pressure, Record, SocketCall, SocketCallKind, Throttling,
     Translation,
 };
 
@@ -328,6 +328,12 @@ impl World {
         let (stopped_sum_us, periods) = (0, 1);
         let stop = Throttling { node, pod, from_ns, to_ns, stopped_us, stopped_sum_us, periods, quota_us, period_us };
         self.records.push(Record::Throttling(stop));
+    }
+
+    /// The agent saw that a pod had work and no CPU for that long between two readings.
+    pub fn waited(&mut self, pod: &str, (from_ns, to_ns): (u64, u64), waited_us: u64) {
+        let pressure = Pressure { node: NODE.into(), pod: pod_ref(pod), from_ns, to_ns, waited_us };
+        self.records.push(Record::Pressure(pressure));
     }
 
     /// Adds a success.

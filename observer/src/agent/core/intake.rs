@@ -3,9 +3,10 @@
 use super::Core;
 use crate::clock::monotonic_ns;
 use crate::nat::conntrack;
+use crate::pods::pressure::Waited;
 use crate::pods::throttling::Stopped;
 use crate::pods::watch::{self, Change};
-use crate::record::{PodRef, Record, Throttling};
+use crate::record::{PodRef, Pressure, Record, Throttling};
 
 /// Name of conntrack among the watches.
 pub const CONNTRACK: &str = "conntrack";
@@ -45,16 +46,13 @@ impl Core {
         self.watched_stale = true;
     }
 
-    /// Keeps it for the open run, of pods of this node in the run's namespace. Other nodes' agents may see the same kernel.
+    /// Keeps it for the open run.
     pub(super) fn take_stopped(&mut self, stopped: Vec<Stopped>) {
-        let namespace =
-            self.runs.parts().and_then(|parts| parts.gateway.as_ref()).map(|service| service.namespace.clone());
         for it in stopped {
-            let pod = self.joiner.pods.by_uid(&it.uid).filter(|pod| Some(&pod.namespace) == namespace.as_ref());
-            let Some(pod) = pod.filter(|_| self.joiner.pods.has_cgroup_of(&it.uid)) else { continue };
+            let Some(pod) = self.pod_of_run(&it.uid) else { continue };
             let record = Throttling {
                 node: self.config.node.clone(),
-                pod: PodRef::clone(pod),
+                pod,
                 from_ns: it.from_ns,
                 to_ns: it.to_ns,
                 stopped_us: it.stopped_us,
@@ -65,6 +63,23 @@ impl Core {
             };
             self.runs.push(&Record::Throttling(record), false);
         }
+    }
+
+    /// Keeps it for the open run.
+    pub(super) fn take_waited(&mut self, waited: Vec<Waited>) {
+        for Waited { uid, from_ns, to_ns, waited_us } in waited {
+            let Some(pod) = self.pod_of_run(&uid) else { continue };
+            let record = Pressure { node: self.config.node.clone(), pod, from_ns, to_ns, waited_us };
+            self.runs.push(&Record::Pressure(record), false);
+        }
+    }
+
+    /// A pod of this node in the run's namespace. Other nodes' agents may see the same kernel.
+    fn pod_of_run(&self, uid: &str) -> Option<PodRef> {
+        let gateway = self.runs.parts().and_then(|parts| parts.gateway.as_ref());
+        let pod = self.joiner.pods.by_uid(uid)?;
+        let ours = gateway.is_some_and(|service| service.namespace == pod.namespace);
+        (ours && self.joiner.pods.has_cgroup_of(uid)).then(|| PodRef::clone(pod))
     }
 
     pub(super) fn take_conntrack(&mut self) {

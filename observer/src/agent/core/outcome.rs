@@ -99,7 +99,7 @@ impl Core {
                 }
             }
             Record::Translation(_) => tally.seen("translations"),
-            Record::Throttling(_) => {}
+            Record::Throttling(_) | Record::Pressure(_) => {}
         }
     }
 }

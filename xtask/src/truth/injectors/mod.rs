@@ -34,6 +34,12 @@ pub struct Injector {
 }
 
 impl Injector {
+    /// Why it cannot be used here. Without pressure stall information nobody can tell who waited for a CPU.
+    pub fn impossible(&self) -> Option<&'static str> {
+        let told = std::path::Path::new("/proc/pressure/cpu").exists();
+        (self.name == slow::CPU_PRESSURE.name && !told).then_some("this kernel tells no pressure (boot it with psi=1)")
+    }
+
     /// What it hits succeeds, but late.
     pub fn is_slow(&self) -> bool {
         self.causes.iter().all(|cause| slow::CAUSES.contains(cause))
@@ -60,6 +66,7 @@ pub const ALL: &[Injector] = &[
     loss::CLIENT_TO_NODE,
     slow::SLOW_POD,
     slow::CPU_THROTTLED,
+    slow::CPU_PRESSURE,
     slow::SYN_TO_POD,
     slow::SYN_TO_GATEWAY,
     slow::RETRIED,

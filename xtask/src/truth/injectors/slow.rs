@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{Injector, MS, nothing, one_serving_pod, window};
 use crate::truth::{
     bench::{Bench, GATEWAY_PORT, Load, POD_PORT, seconds_for},
+    busy::Busy,
     judge::{Hits, Said, Truth, Window},
     node::{Frozen, PodProcess, Rules, monotonic_ns},
 };
@@ -16,6 +17,7 @@ pub const CAUSES: &[&str] = &[
     "slow_pod",
     "slow_gateway",
     "cpu_throttled",
+    "cpu_pressure",
     "syn_retransmit",
     "retried",
     "queued_at_gateway",
@@ -125,6 +127,30 @@ pub const CPU_THROTTLED: Injector = Injector {
         Ok(Said { truths: vec![window("cpu_throttled", from_ns, u64::MAX, why)], unsure, ..Said::default() })
     },
 };
+
+/// Every request needs 80 ms of CPU, which its pod may have, and others take.
+pub const CPU_PRESSURE: Injector = Injector {
+    name: "cpu-pressure",
+    causes: &["cpu_pressure"],
+    about: "others take all the CPU they get; every request needs 80 ms of CPU at the only pod",
+    load: |bench| Load::new("/truth/burn", BURN_RATE, burn_seconds(bench)).with(&["--workers=50"]),
+    prepare: one_serving_pod,
+    inject: |bench| {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+        let _busy = Busy::start(processors * BUSY_FOR_EACH)?;
+        sleep(Duration::from_secs(1));
+        let from_ns = monotonic_ns();
+        sleep(Duration::from_secs(burn_seconds(bench)));
+        let why = format!(
+            "each needs 80 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
+        );
+        let unsure = vec![Window { from_ns: 0, to_ns: u64::MAX }];
+        Ok(Said { truths: vec![window("cpu_pressure", from_ns, u64::MAX, why)], unsure, ..Said::default() })
+    },
+};
+
+/// A pod gets a fourth of a processor beside so many.
+const BUSY_FOR_EACH: u32 = 3;
 
 const BURN_RATE: u32 = 2;
 

@@ -40,6 +40,7 @@ impl Records {
         moved.all(&mut self.exchanges, part.exchanges, Moved::exchange);
         moved.all(&mut self.translations, part.translations, Moved::translation);
         moved.all(&mut self.stops, part.stops, |moved, stop| moved.pod(&mut stop.pod));
+        moved.all(&mut self.waits, part.waits, |moved, wait| moved.pod(&mut wait.pod));
         for named in &mut part.named {
             named.pod = moved.pods[named.pod as usize];
             named.host = moved.host(named.host);

@@ -129,17 +129,8 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
     let client = ctx.client.at(request);
     let stopped = Stopped::of(life, (part.from_ns, part.to_ns), (start_ns(client), client.end_ns));
     let name = life.name;
-    // Less explains something, but not why it was slow.
-    if stopped.explains() {
-        let long = stopped.in_words();
-        return (SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long}"));
-    }
-    if stopped.others_explain() {
-        let waited = stopped.waited_in_words();
-        let text = format!(
-            "{name} had work and got no CPU for {waited} of that time: the processors of its node were busy with others"
-        );
-        return (SlowCause::CpuPressure, text);
+    if let Some(reason) = stopped.reason(name) {
+        return reason;
     }
     let (cause, what) = match part.stretch {
         Stretch::QueuedAtGateway => (SlowCause::QueuedAtGateway, "did not read it sooner"),

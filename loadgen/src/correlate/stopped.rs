@@ -1,6 +1,7 @@
 //! For how long a pod's CPU limit stopped it in a part of a request's way.
 
 use super::cluster::{PodLife, UsedUp};
+use crate::report::schema::SlowCause;
 
 /// What two sources say: the agent's readings of each stop, and the kubelet's sums, which are seconds apart.
 #[derive(Clone, Copy, Debug)]
@@ -29,19 +30,26 @@ impl Stopped {
         Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, waited_us, around }
     }
 
+    /// Why the pod of this name did nothing: its limit, or others that had the CPU. `None`: neither is proven.
+    pub fn reason(self, name: &str) -> Option<(SlowCause, String)> {
+        if self.explains() {
+            let long = self.in_words();
+            return Some((SlowCause::CpuThrottled, format!("{name}'s CPU limit stopped it for {long}")));
+        }
+        let waited_ms = self.waited_us as f64 / 1e3;
+        let others = "the processors of its node were busy with others";
+        let text = format!("{name} had work and got no CPU for {waited_ms:.0} ms of that time: {others}");
+        self.waited_most().then_some((SlowCause::CpuPressure, text))
+    }
+
     /// The limit is the reason: it stopped the pod for at least half of the time. Or, where the pod ran for what its limit allows
     /// throughout, for no less than that, and for at least half of what is left, in which it could only wait. Or, where it had work and no
     /// CPU for half of the time, for at least half of that.
-    pub fn explains(self) -> bool {
+    fn explains(self) -> bool {
         let stopped_us = self.middle_us();
         let ran_us = self.used_up.map_or(0, |used_up| used_up.ran_us(self.part_us));
         let by_stops = stopped_us >= ran_us && stopped_us * 2 >= self.part_us.saturating_sub(ran_us);
-        by_stops || (self.waited_most() && stopped_us * 2 >= self.waited_us)
-    }
-
-    /// It had work and no CPU for at least half of the time, and its limit does not explain that.
-    pub fn others_explain(self) -> bool {
-        self.waited_most() && !self.explains()
+        self.part_us > 0 && (by_stops || (self.waited_most() && stopped_us * 2 >= self.waited_us))
     }
 
     fn waited_most(self) -> bool {
@@ -52,13 +60,8 @@ impl Stopped {
         u64::midpoint(self.least_us, self.most_us)
     }
 
-    /// "90 ms".
-    pub fn waited_in_words(self) -> String {
-        format!("{:.0} ms", self.waited_us as f64 / 1e3)
-    }
-
     /// "90 ms of that time", or both bounds.
-    pub fn in_words(self) -> String {
+    fn in_words(self) -> String {
         let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
         let (least, most) = (ms(self.least_us), ms(self.most_us));
         let used_up = self.used_up.map_or(String::new(), |UsedUp { quota_us, period_us }| {

@@ -9,6 +9,7 @@ use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
 use crate::correlate::limits::{SYN_TIMEOUT_NS, WATCH_LAG_NS};
 use crate::correlate::seen::{Conn, Exch};
+use crate::correlate::stopped::Stopped;
 use crate::report::schema::Cause;
 
 /// Who ended the connection before the answer was complete.
@@ -150,6 +151,12 @@ fn gave_up(
     if at_pod.is_some_and(|at_pod| at_pod.response_end_ns().is_none_or(|end_ns| end_ns > ended_ns)) {
         let what = "the request was at the pod, and its answer was not complete when the wait ended";
         facts.add(ended_ns, "kernel", what);
+        if let (Some(life), Some(at_pod)) = (life, at_pod) {
+            let wait = (at_pod.request_start_ns(), ended_ns);
+            if let Some((_, what)) = Stopped::of(life, wait, wait).reason(&format!("pod {}", life.name)) {
+                facts.add(ended_ns, "kernel", what);
+            }
+        }
         return if answered_by_gateway { Cause::PodTooSlow } else { Cause::ClientTimeout };
     }
     let until_ns = ended_ns.saturating_add(WATCH_LAG_NS);

@@ -4,7 +4,7 @@ use loadgen::report::schema::{Cause, JoinedBy};
 use observer::record::Close;
 
 use super::{failure_of, is, says};
-use crate::synthetic::World;
+use crate::synthetic::{MS, World};
 use loadgen::raw::ClientErrorKind;
 
 const TRACE: Option<JoinedBy> = Some(JoinedBy::Trace);
@@ -55,6 +55,18 @@ fn the_pod_was_too_slow_for_the_gateway() {
     let failure = failure_of(world, flow);
     is(&failure, Cause::PodTooSlow, Some("a"), TRACE);
     says(&failure, "kernel", "its answer was not complete when the wait ended");
+}
+
+#[test]
+fn a_pod_that_was_too_slow_for_want_of_a_cpu_is_told_so() {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(600.0, "a").answered(504, 3_001);
+    flow.last().cut(Close::FinLocal, 3_000);
+    let sent_ns = flow.client.sent_ns;
+    world.waited("a", (sent_ns, sent_ns + 2_500 * MS), 2_000_000);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::PodTooSlow, Some("a"), TRACE);
+    says(&failure, "kernel", "pod a had work and got no CPU for 2000 ms of that time");
 }
 
 #[test]

@@ -21,9 +21,12 @@ pub fn decide(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, mut facts:
         },
         None => Cause::Unknown,
     };
-    // What an expired entry led to is what failed, not who answered the repetition.
-    let expired = ctx.conn(attempt).and_then(Conn::expired).filter(|_| cause == Cause::StaleNatEntry);
-    let pod = expired.map_or(attempt.pod, |expired| expired.pod);
+    // What an old entry led to is what failed, not who answered a repetition, or has its address by now.
+    let stale = ctx.conn(attempt).filter(|_| cause == Cause::StaleNatEntry);
+    let pod = match stale.and_then(Conn::expired) {
+        Some(expired) => expired.pod,
+        None => stale.and_then(Conn::nat_pod).or(attempt.pod),
+    };
     if let Some(pod) = pod {
         facts.pod_end(ctx.cluster.pod(pod), attempt.start_ns);
     }

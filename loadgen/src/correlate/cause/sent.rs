@@ -55,14 +55,17 @@ pub fn nothing(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Con
         // The kernel had completed the handshake for a listener that closed before it accepted.
         return Cause::RefusedByTerminatedPod;
     }
-    if matches!(conn.close(), Some(Close::FinLocal | Close::ResetLocal)) && conn.syn_retransmits() > 0 {
+    // As late as a repeated SYN is one that waited for somebody to have the address.
+    let took_ns = conn.established_ns().map_or(0, |ns| ns.saturating_sub(conn.opened_ns()));
+    let late = conn.syn_retransmits() > 0 || took_ns >= SYN_TIMEOUT_NS;
+    if matches!(conn.close(), Some(Close::FinLocal | Close::ResetLocal)) && late {
         return answered_too_late(ctx, request, attempt, conn, facts);
     }
     facts.missing(ctx, request, "why nothing was written on an established connection");
     Cause::Unknown
 }
 
-/// A repeated SYN was answered just when the gateway gave up: what matters is why the first one was not.
+/// The SYN was answered just when the gateway gave up: what matters is why the first one was not.
 fn answered_too_late(
     ctx: &Context<'_, '_>,
     request: u32,
@@ -73,7 +76,13 @@ fn answered_too_late(
     let opened_ns = conn.opened_ns();
     let ended_ns = conn.ended_ns().unwrap_or(opened_ns);
     if let Some(at_ns) = conn.established_ns() {
-        facts.add(at_ns, "kernel", "a repeated SYN was answered, too late for the gateway's patience");
+        let whose = if conn.syn_retransmits() > 0 { "a repeated SYN" } else { "the SYN" };
+        let late_s = at_ns.saturating_sub(opened_ns) as f64 / 1e9;
+        facts.add(
+            at_ns,
+            "kernel",
+            format!("{whose} was answered after {late_s:.2} s, too late for the gateway's patience"),
+        );
     }
     if let Some(expired) = conn.expired()
         && expired.pod.is_some_and(|pod| ctx.cluster.pod(pod).ending_by(opened_ns).is_some())

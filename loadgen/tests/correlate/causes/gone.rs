@@ -81,6 +81,22 @@ fn unanswered_through_an_old_entry() {
     says(&failure, "conntrack", "no rule was consulted");
 }
 
+/// The SYN waited for somebody to have the address: a new pod got it, just when the gateway gave up.
+#[test]
+fn an_old_entry_to_an_address_that_a_pod_gets_too_late() {
+    let mut world = World::new("pod-delete");
+    world.delete(100.0, "a", 600.0);
+    let mut flow = world.flow(9_000.0, "a").answered(504, 1_003);
+    flow.last().failed(Outcome::Established, 1_002).source(NatSource::Reused);
+    let conn = flow.last().conn();
+    conn.nat.as_mut().unwrap().created_ns -= 8_000_000_000;
+    conn.established_ns = Some(conn.opened_ns + 1_000_300_000);
+    conn.close = Some(Close::FinLocal);
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::StaleNatEntry, Some("a"), THREAD);
+    says(&failure, "kernel", "the SYN was answered after 1.00 s, too late for the gateway's patience");
+}
+
 #[test]
 fn an_old_entry_to_a_living_pod_is_not_stale() {
     let world_with = |source| {

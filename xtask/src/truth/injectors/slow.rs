@@ -149,8 +149,8 @@ pub const CPU_PRESSURE: Injector = Injector {
     },
 };
 
-/// A pod gets a fourth of a processor beside so many.
-const BUSY_FOR_EACH: u32 = 3;
+/// Beside so many a pod gets less than a fourth of a processor, also where its share counts for more than one of theirs.
+const BUSY_FOR_EACH: u32 = 10;
 
 const BURN_RATE: u32 = 2;
 

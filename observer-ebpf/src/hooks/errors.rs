@@ -42,7 +42,7 @@ unsafe fn reported(sk: *mut c_void, turn: Turn) {
     // SAFETY: the helper takes the tracepoint's socket; its result is checked.
     unsafe {
         let socket = socket(sk);
-        if socket.is_null() || !takes(socket, turn, Socket::TOLD_ERROR) {
+        if socket.is_null() || !takes(socket, turn, Socket::TOLD_ERROR, Socket::TOLD_ERROR) {
             return;
         }
         let mut error = 0;

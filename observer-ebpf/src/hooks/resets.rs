@@ -74,7 +74,7 @@ unsafe fn mark(sk: *mut c_void, kind: u32, turn: Turn) {
     // SAFETY: the helper takes the tracepoint's socket; its result is checked.
     unsafe {
         let socket = socket(sk);
-        if socket.is_null() || !takes(socket, turn, told) {
+        if socket.is_null() || !takes(socket, turn, told, told) {
             return;
         }
         emit(Counter::RING_MARK, || Header {

@@ -52,7 +52,7 @@ unsafe fn changed(sk: *mut c_void, old: u32, new: u32, turn: Turn) {
             _ => return,
         }
         let socket = socket(sk);
-        if socket.is_null() || !takes(socket, turn, Socket::TOLD_STATE) {
+        if socket.is_null() || !takes(socket, turn, Socket::TOLD_STATE, new) {
             return;
         }
         let at_ns = bpf_ktime_get_ns();

@@ -18,22 +18,22 @@ pub enum Turn {
     Second,
 }
 
-/// Whether this program has to tell the event. `told` is the event's bit of [`Socket::told`], which the first sets and
-/// the second takes back. The kernel holds the socket while both run, so that no other event of it comes between them.
+/// Whether this program has to tell the event. `bits` are those of the event's kind in [`Socket::told`]; the first sets them to
+/// `event`, and the second takes that back. The kernel holds the socket while both run, so that no other event of it comes between them.
 ///
 /// # Safety
 ///
 /// `socket` must be a value of the socket storage.
 #[inline(always)]
-pub unsafe fn takes(socket: *mut Socket, turn: Turn, told: u32) -> bool {
+pub unsafe fn takes(socket: *mut Socket, turn: Turn, bits: u32, event: u32) -> bool {
     // SAFETY: as above.
     unsafe {
         if turn == Turn::First {
-            (*socket).told |= told;
+            (*socket).told = ((*socket).told & !bits) | event;
             return true;
         }
-        if (*socket).told & told != 0 {
-            (*socket).told &= !told;
+        if (*socket).told & bits == event {
+            (*socket).told &= !bits;
             return false;
         }
     }

@@ -52,14 +52,14 @@ impl Socket {
     /// Value of `last_direction`.
     pub const OUTBOUND: u32 = 2;
 
-    /// Bit of `told`: a change of state.
-    pub const TOLD_STATE: u32 = 1;
+    /// Bits of `told`: the state that a change has led to. An event that the second did not meet cannot be taken for the next one.
+    pub const TOLD_STATE: u32 = 0xf;
     /// Bit of `told`: a reset that left.
-    pub const TOLD_RESET_SENT: u32 = 2;
+    pub const TOLD_RESET_SENT: u32 = 0x10;
     /// Bit of `told`: a reset that arrived.
-    pub const TOLD_RESET_RECEIVED: u32 = 4;
+    pub const TOLD_RESET_RECEIVED: u32 = 0x20;
     /// Bit of `told`: a retransmission.
-    pub const TOLD_RETRANSMIT: u32 = 8;
+    pub const TOLD_RETRANSMIT: u32 = 0x40;
     /// Bit of `told`: an error that was reported.
-    pub const TOLD_ERROR: u32 = 16;
+    pub const TOLD_ERROR: u32 = 0x80;
 }

@@ -128,12 +128,12 @@ pub const CPU_THROTTLED: Injector = Injector {
     },
 };
 
-/// Every request needs 80 ms of CPU, which its pod may have, and others take.
+/// Every request needs 130 ms of CPU, which its pod may have, and others take.
 pub const CPU_PRESSURE: Injector = Injector {
     name: "cpu-pressure",
     causes: &["cpu_pressure"],
-    about: "others take all the CPU they get; every request needs 80 ms of CPU at the only pod",
-    load: |bench| Load::new("/truth/burn", BURN_RATE, burn_seconds(bench)).with(&["--workers=50"]),
+    about: "others take all the CPU they get; every request needs 130 ms of CPU at the only pod",
+    load: |bench| Load::new("/truth/burn-longer", BURN_RATE, burn_seconds(bench)).with(&["--workers=50"]),
     prepare: one_serving_pod,
     inject: |bench| {
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u32;
@@ -142,15 +142,16 @@ pub const CPU_PRESSURE: Injector = Injector {
         let from_ns = monotonic_ns();
         sleep(Duration::from_secs(burn_seconds(bench)));
         let why = format!(
-            "each needs 80 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
+            "each needs 130 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
         );
         let unsure = vec![Window { from_ns: 0, to_ns: u64::MAX }];
         Ok(Said { truths: vec![window("cpu_pressure", from_ns, u64::MAX, why)], unsure, ..Said::default() })
     },
 };
 
-/// Beside so many a pod gets less than a fourth of a processor, also where its share counts for more than one of theirs.
-const BUSY_FOR_EACH: u32 = 10;
+/// Beside so many a pod gets about a third of a processor, since its share counts for more than one of theirs. Beside more, requests would
+/// wait for each other in the pod, which is no pressure.
+const BUSY_FOR_EACH: u32 = 5;
 
 const BURN_RATE: u32 = 2;
 

@@ -30,6 +30,7 @@ pub struct Finding {
 pub async fn all(cgroup: Option<&Path>, with_kubernetes: bool) -> Vec<Finding> {
     let mut findings = programs(cgroup);
     findings.push(node::pod_cgroups(cgroup));
+    findings.push(node::pressure());
     findings.push(node::conntrack());
     if with_kubernetes {
         findings.extend(cluster::api_server().await);

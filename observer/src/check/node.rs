@@ -1,4 +1,4 @@
-//! The node's conntrack table.
+//! The node: its pods' cgroups, what the kernel tells of them, and its conntrack table.
 
 use std::path::Path;
 
@@ -18,6 +18,19 @@ pub fn pod_cgroups(cgroup: Option<&Path>) -> Finding {
         detail: if found > 0 { format!("{found} below {below}") } else { format!("none below {below}") },
         lost_without: "pods are known by address only: no host-network pods, and less certain".into(),
         fix: (found == 0).then(|| fix.into()),
+    }
+}
+
+/// Whether the kernel tells who had work and no CPU.
+pub fn pressure() -> Finding {
+    let told = Path::new("/proc/pressure/cpu").exists();
+    Finding {
+        name: "pressure".into(),
+        ok: told,
+        required: false,
+        detail: if told { "the kernel tells it".into() } else { "the kernel does not tell it".into() },
+        lost_without: "a pod that a busy node kept waiting is called slow (no `cpu_pressure`)".into(),
+        fix: (!told).then(|| "boot the node with psi=1 (the kernel needs CONFIG_PSI)".into()),
     }
 }
 

@@ -26,7 +26,7 @@ impl Stopped {
         let bounded = |us: u64| us.min(part_us).max(coarse_us);
         let used_up = UsedUp::throughout(&life.stops, from_ns, to_ns);
         let waits = life.waits.iter().map(|wait| wait.within_us(from_ns, to_ns));
-        let waited_us = waits.map(|(least_us, most_us)| u64::midpoint(least_us, most_us)).sum::<u64>().min(part_us);
+        let waited_us = waits.sum::<u64>().min(part_us);
         Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, waited_us, around }
     }
 

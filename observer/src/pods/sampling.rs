@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Where there are many pods, or reading is slow, readings are farther apart: they take at most one in so many parts of the time.
+use nix::time::{ClockId, clock_gettime};
+
+/// Where there are many pods, readings are farther apart: they take at most one in so many parts of a CPU.
 const LEAST_PAUSE: u32 = 200;
 /// The tree is searched for new pods this often.
 const SEARCH_PERIOD_NS: u64 = 1_000_000_000;
@@ -50,12 +52,18 @@ pub fn spawn<S: Sampler>(
                 searched_ns = now_ns;
             }
             let at_ns = clock_ns();
+            let began = used();
             let told = sampler.read(at_ns);
-            pause = S::PERIOD.max(Duration::from_nanos(clock_ns().saturating_sub(at_ns)) * LEAST_PAUSE);
+            pause = S::PERIOD.max(used().saturating_sub(began) * LEAST_PAUSE);
             if !told.is_empty() && !report(told) {
                 return;
             }
         }
     };
     thread::Builder::new().name(name.into()).spawn(run).map(drop)
+}
+
+/// This thread's time on a CPU. On a busy node a reading takes long because nobody lets it run, and that is when it is wanted most.
+fn used() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

@@ -12,11 +12,11 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// How much of it fell into that time: at least, and at most.
-    pub fn within_us(&self, from_ns: u64, to_ns: u64) -> (u64, u64) {
-        let inside_us = self.to_ns.min(to_ns).saturating_sub(self.from_ns.max(from_ns)) / 1_000;
-        let outside_us = (self.to_ns.saturating_sub(self.from_ns) / 1_000).saturating_sub(inside_us);
-        (self.us.saturating_sub(outside_us).min(inside_us), self.us.min(inside_us))
+    /// How much of it fell into that time, if it was spread evenly: waits for a CPU are many and short.
+    pub fn within_us(&self, from_ns: u64, to_ns: u64) -> u64 {
+        let inside_ns = self.to_ns.min(to_ns).saturating_sub(self.from_ns.max(from_ns));
+        let between_ns = self.to_ns.saturating_sub(self.from_ns).max(1);
+        (self.us as f64 * inside_ns as f64 / between_ns as f64).min(inside_ns as f64 / 1e3) as u64
     }
 }
 
@@ -25,11 +25,12 @@ mod tests {
     use super::Wait;
 
     #[test]
-    fn a_wait_counts_as_far_as_it_must_or_may_have_been_inside() {
+    fn a_wait_counts_by_the_part_of_its_time_that_was_inside() {
         let wait = Wait { from_ns: 100_000, to_ns: 150_000, us: 30 };
-        assert_eq!(wait.within_us(0, 500_000), (30, 30));
-        assert_eq!(wait.within_us(0, 130_000), (10, 30));
-        assert_eq!(wait.within_us(0, 110_000), (0, 10));
-        assert_eq!(wait.within_us(200_000, 500_000), (0, 0));
+        assert_eq!(wait.within_us(0, 500_000), 30);
+        assert_eq!(wait.within_us(0, 130_000), 18);
+        assert_eq!(wait.within_us(200_000, 500_000), 0);
+        // Two CPUs' worth cannot be more than the time.
+        assert_eq!(Wait { us: 90, ..wait }.within_us(0, 130_000), 30);
     }
 }

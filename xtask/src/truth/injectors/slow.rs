@@ -133,14 +133,14 @@ pub const CPU_PRESSURE: Injector = Injector {
     name: "cpu-pressure",
     causes: &["cpu_pressure"],
     about: "others take all the CPU they get; every request needs 130 ms of CPU at the only pod",
-    load: |bench| Load::new("/truth/burn-longer", BURN_RATE, burn_seconds(bench)).with(&["--workers=50"]),
+    load: |bench| Load::new("/truth/burn-longer", ALONE_RATE, alone_seconds(bench)).with(&["--workers=50"]),
     prepare: one_serving_pod,
     inject: |bench| {
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u32;
         let _busy = Busy::start(processors * BUSY_FOR_EACH)?;
         sleep(Duration::from_secs(1));
         let from_ns = monotonic_ns();
-        sleep(Duration::from_secs(burn_seconds(bench)));
+        sleep(Duration::from_secs(alone_seconds(bench)));
         let why = format!(
             "each needs 130 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
         );
@@ -149,11 +149,17 @@ pub const CPU_PRESSURE: Injector = Injector {
     },
 };
 
-/// Beside so many a pod gets about a third of a processor, since its share counts for more than one of theirs. Beside more, requests would
-/// wait for each other in the pod, which is no pressure.
-const BUSY_FOR_EACH: u32 = 5;
+/// Beside so many a pod gets about a fourth of a processor, since its share counts for more than one of theirs.
+const BUSY_FOR_EACH: u32 = 8;
+
+/// One request is answered before the next comes: they would wait for each other in the pod, which is no pressure.
+const ALONE_RATE: u32 = 1;
 
 const BURN_RATE: u32 = 2;
+
+fn alone_seconds(bench: &Bench<'_>) -> u64 {
+    seconds_for(bench.cases, ALONE_RATE) + 10
+}
 
 fn burn_seconds(bench: &Bench<'_>) -> u64 {
     seconds_for(bench.cases, BURN_RATE) + 10

@@ -54,6 +54,8 @@ counters! {
     connections_evicted: true,
     /// Connections given up because nothing was heard of them for long.
     connections_expired: false,
+    /// Of these, attempts that nobody had answered: they end sooner, so their end was not told.
+    ends_missed: true,
     /// Threads forgotten because there were too many.
     threads_forgotten: false,
     /// Data at a listener whose connection never came.

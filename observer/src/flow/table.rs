@@ -111,6 +111,9 @@ impl FlowTable {
         if now_ns >= self.next_idle_check_ns {
             self.next_idle_check_ns = now_ns + IDLE_CHECK_NS;
             let before_ns = now_ns.saturating_sub(self.config.idle_ns);
+            let unanswered = |conn: &Conn| conn.record.established_ns.is_none() && !conn.record.predates_observer;
+            let attempts = self.conns.values().filter(|conn| conn.last_ns < before_ns && unanswered(conn));
+            self.counters.ends_missed += attempts.count() as u64;
             self.counters.connections_expired += self.give_up(before_ns, out);
         }
     }

@@ -186,3 +186,15 @@ fn bounded_with_the_loss_counted() {
     assert_eq!(world.table.open_connections(), 0);
     assert_eq!(world.connections().len(), 200);
 }
+
+/// An attempt ends within two minutes, answered or not; one that is still there after ten has ended untold.
+#[test]
+fn an_attempt_without_an_end_is_a_loss() {
+    let mut world = World::new(false);
+    world.connect(1, 7);
+    world.open(2, Side::Client);
+    world.table.tick(world.now_ns + FlowConfig::default().idle_ns + 1, &mut world.out);
+    let counters = world.table.counters();
+    assert_eq!((counters.connections_expired, counters.ends_missed), (2, 1));
+    assert_eq!(counters.lost()["ends_missed"], 1);
+}

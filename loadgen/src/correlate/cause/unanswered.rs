@@ -6,7 +6,7 @@ use super::Facts;
 use super::attempt::{entry_is_old, untranslated};
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
-use crate::correlate::limits::{RULE_LAG_NS, WATCH_LAG_NS};
+use crate::correlate::limits::{RULE_LAG_NS, SYN_TIMEOUT_NS, WATCH_LAG_NS};
 use crate::correlate::seen::Conn;
 use crate::report::schema::Cause;
 
@@ -48,7 +48,8 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
         return Cause::NoReadyEndpoint;
     }
     // A deletion that the watch tells of a little later may have been at work already.
-    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && conn.syn_retransmits() > 0 {
+    let long = conn.syn_retransmits() > 0 || gave_up_ns.saturating_sub(conn.opened_ns()) >= SYN_TIMEOUT_NS;
+    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && long {
         facts.add(
             gave_up_ns,
             "kubernetes",

@@ -63,7 +63,7 @@ fn a_pod_that_was_too_slow_for_want_of_a_cpu_is_told_so() {
     let mut flow = world.flow(600.0, "a").answered(504, 3_001);
     flow.last().cut(Close::FinLocal, 3_000);
     let sent_ns = flow.client.sent_ns;
-    world.waited("a", (sent_ns, sent_ns + 2_500 * MS), 2_000_000);
+    world.waited("a", (sent_ns + 100 * MS, sent_ns + 2_600 * MS), 2_000_000);
     let failure = failure_of(world, flow);
     is(&failure, Cause::PodTooSlow, Some("a"), TRACE);
     says(&failure, "kernel", "pod a had work and got no CPU for 2000 ms of that time");

@@ -110,6 +110,21 @@ fn an_old_entry_to_a_living_pod_is_not_stale() {
     is(&world_with(NatSource::New), Cause::NetworkLoss, Some("a"), THREAD);
 }
 
+/// A SYN is answered by the kernel, however busy the pod's program is: a second without an answer is a loss, whether or not a repetition
+/// was seen. A shorter patience proves nothing.
+#[test]
+fn a_second_without_an_answer_is_a_loss() {
+    let after = |ms: u64| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(900.0, "a").answered(504, ms + 2);
+        flow.last().failed(Outcome::Unanswered, ms).source(NatSource::New);
+        flow.last().conn().syn_retransmits = 0;
+        failure_of(world, flow)
+    };
+    is(&after(1_001), Cause::NetworkLoss, Some("a"), THREAD);
+    is(&after(200), Cause::Unknown, Some("a"), THREAD);
+}
+
 #[test]
 fn unanswered_by_an_address_that_nobody_can_name_is_unknown() {
     let mut world = World::new("pod-delete");

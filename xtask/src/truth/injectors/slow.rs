@@ -137,7 +137,8 @@ pub const CPU_PRESSURE: Injector = Injector {
     prepare: one_serving_pod,
     inject: |bench| {
         let processors = std::thread::available_parallelism().map_or(1, usize::from) as u32;
-        let _busy = Busy::start(processors * BUSY_FOR_EACH)?;
+        // Those that run beside the whole bench count as well.
+        let _busy = Busy::start((processors * BUSY_FOR_EACH).saturating_sub(bench.busy))?;
         sleep(Duration::from_secs(1));
         let from_ns = monotonic_ns();
         sleep(Duration::from_secs(alone_seconds(bench)));

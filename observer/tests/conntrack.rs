@@ -125,6 +125,9 @@ impl Watched {
                     }
                 }
             }
+            if let Some(read_ns) = read_until_ns {
+                self.table.read_until(read_ns);
+            }
             if read_until_ns.is_some_and(|read| read > at_ns) {
                 return;
             }

@@ -119,6 +119,9 @@ impl Joiner {
     /// Conntrack has told everything up to this time; `None`: it works no longer.
     pub fn set_nat_read_until(&mut self, until_ns: Option<u64>) {
         self.nat_read_until_ns = until_ns;
+        if let Some(until_ns) = until_ns {
+            self.nat.read_until(until_ns);
+        }
     }
 
     /// The cgroup tree was read, beginning at `started_ns`.
@@ -192,25 +195,41 @@ impl Joiner {
     /// Hands on every record that has all it needs, or has waited long enough. `force`: nothing waits any longer. `ask` is called at
     /// most once for a connection.
     pub fn settle(&mut self, now_ns: u64, force: bool, ask: &mut Ask<'_>, out: &mut Vec<Joined>) {
-        let mut again = Vec::new();
+        let (mut again, mut unread) = (Vec::new(), Vec::new());
         loop {
             let over = self.waiting.len() > WAITING_MAX;
             let Some(first) = self.waiting.first_entry() else { break };
             if !force && !over && first.key().0 > now_ns {
                 break;
             }
-            let waiting = first.remove();
+            let (key, waiting) = first.remove_entry();
             if over && !force {
                 self.tally.lost("join_waiting_full");
             }
             let last_try = force || over || now_ns.saturating_sub(waiting.arrived_ns) >= WAIT_MAX_NS;
+            if !last_try && self.is_unread(&waiting) {
+                unread.push((key, waiting));
+                continue;
+            }
             match self.join(waiting, last_try, ask) {
                 Ok(joined) => out.push(joined),
                 Err(waiting) => again.push(waiting),
             }
         }
+        // In their place: entries are given out in order of opening, and a source port can be used again within milliseconds.
+        self.waiting.extend(unread);
         for waiting in again {
             self.wait(waiting, now_ns + RETRY_NS);
+        }
+    }
+
+    /// The event of its NAT entry may be in the kernel's queue.
+    fn is_unread(&self, waiting: &Waiting) -> bool {
+        match (&waiting.item, self.nat_read_until_ns) {
+            (Item::Connection(seen), Some(until_ns)) if !waiting.nat_done && seen.side == Side::Client => {
+                until_ns < query(&seen.record).last_syn_ns + NAT_SETTLE_NS
+            }
+            _ => false,
         }
     }
 

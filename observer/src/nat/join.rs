@@ -71,9 +71,15 @@ pub struct NatTable {
     count: usize,
     gap: Option<(u64, u64)>,
     overflow: u64,
+    read_until_ns: u64,
 }
 
 impl NatTable {
+    /// Every event that happened before then has been taken in.
+    pub fn read_until(&mut self, at_ns: u64) {
+        self.read_until_ns = at_ns;
+    }
+
     /// The kernel made an entry.
     pub fn made(&mut self, entry: Entry, at_ns: u64) {
         let last = self.entries.get_mut(&entry.original).and_then(|kept| kept.last_mut());
@@ -152,9 +158,11 @@ impl NatTable {
             openings.iter().any(|other| other.conn != conn && other.at_ns > opened_ns && other.at_ns <= made_ns)
         };
         // An entry whose event was read after a later connection was opened may be that one's, unless there are more entries than later
-        // connections can have made.
+        // connections can have made. Those count of which the events have been read: a source port can be used every few milliseconds.
+        let read_until_ns = self.read_until_ns;
         let of_others = |from: usize| {
             let later = openings.iter().filter(|other| other.conn != conn && other.at_ns > opened_ns);
+            let later = later.filter(|other| other.at_ns < read_until_ns);
             let mut syns: Vec<u64> = later.flat_map(|other| repeat_n(other.at_ns, other.syns as usize)).collect();
             syns.sort_unstable();
             let known_until_ns = syns.last().map_or(0, |last| last + LATE_NS);

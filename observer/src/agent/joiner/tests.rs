@@ -271,3 +271,42 @@ fn the_kernel_is_asked_once_for_an_entry_of_which_no_event_came() {
     let missed: Vec<_> = joiner.tally.others().filter(|(name, _)| name == "conntrack_event_missed").collect();
     assert_eq!(missed, [("conntrack_event_missed".to_owned(), 1)]);
 }
+
+/// A node with few source ports left uses one every few milliseconds, and events are read in batches.
+#[test]
+fn connections_from_one_port_get_their_entries_in_order() {
+    let mut joiner = joiner();
+    PIECES.iter().take(6).for_each(|piece| tell(&mut joiner, *piece, OPENED_NS - 5_000 * MS));
+    joiner.pods.apply(pod("echo-2", "10.244.0.8"), OPENED_NS - 5_000 * MS);
+    let to = |backend: &str, id: u32| Entry {
+        reply: Tuple { src: backend.parse().unwrap(), ..entry().reply },
+        id: Some(id),
+        ..entry()
+    };
+    let opened = |conn: u64, after_ms: u64| {
+        let mut attempt = attempt();
+        (attempt.record.conn, attempt.record.opened_ns) = (conn, OPENED_NS + after_ms * MS);
+        Output::Connection(attempt)
+    };
+    // An older one, then two whose events are read in one go.
+    joiner.learned(Learned::Made(to(BACKEND, 1), OPENED_NS + MS), OPENED_NS + MS);
+    joiner.offer(opened(1, 0), false, OPENED_NS + 3 * MS);
+    let read_ns = OPENED_NS + 45 * MS;
+    joiner.offer(opened(2, 25), false, read_ns);
+    joiner.offer(opened(3, 43), false, read_ns);
+    joiner.learned(Learned::Destroyed(to(BACKEND, 1), read_ns), read_ns);
+    joiner.learned(Learned::Made(to(BACKEND, 2), read_ns), read_ns);
+    joiner.learned(Learned::Destroyed(to(BACKEND, 2), read_ns), read_ns);
+    joiner.learned(Learned::Made(to("10.244.0.8:5678", 3), read_ns), read_ns);
+    let mut out = Vec::new();
+    // When the second is due, the reader is a little behind; the third is due before the second would be looked at again.
+    for (now_ms, read_ms) in [(501, 501), (526, 524), (544, 544), (600, 600)] {
+        out.extend(settle_read_until(&mut joiner, OPENED_NS + now_ms * MS, OPENED_NS + read_ms * MS));
+    }
+    let chosen: Vec<_> = connections(out)
+        .into_iter()
+        .map(|it| it.nat.map(|nat| (it.conn, nat.source, nat.chosen.to_string())).unwrap())
+        .collect();
+    let new = |conn, backend: &str| (conn, NatSource::New, backend.to_owned());
+    assert_eq!(chosen, [new(1, BACKEND), new(2, BACKEND), new(3, "10.244.0.8:5678")]);
+}

@@ -1,15 +1,14 @@
 //! The address translation of a connection.
 
-use super::{
-    Connection, Entry, ExpiredEntry, IpAddr, Joiner, NAT_SETTLE_NS, Nat, NatSource, PodRef, Translation, Tuple, query,
-};
+use super::{Connection, Entry, ExpiredEntry, IpAddr, Joiner, Nat, NatSource, PodRef, Translation, Tuple, query};
 use crate::nat::{Applied, Query};
 
 /// Asks the kernel for the entry of these addresses, as it is now.
 pub type Ask<'a> = dyn FnMut(&Tuple) -> Option<Entry> + 'a;
 
 impl Joiner {
-    /// The NAT entry of a client's connection. `None`: its event may still come. `Some(None)`: there is none.
+    /// The NAT entry of a client's connection, once its event must have been read. `None`: the pod behind it may still become known.
+    /// `Some(None)`: there is none.
     pub fn connection_nat(
         &mut self,
         connection: &Connection,
@@ -17,32 +16,29 @@ impl Joiner {
         ask: &mut Ask<'_>,
     ) -> Option<Option<Nat>> {
         let query = query(connection);
-        if let Some(until_ns) = self.nat_read_until_ns {
-            if until_ns < query.last_syn_ns + NAT_SETTLE_NS && !last_try {
+        if self.nat_read_until_ns.is_some()
+            && let Some(applied) = self.resolve(&query, ask)
+        {
+            let chosen = applied.entry.reply.src;
+            let source = if chosen == connection.remote { NatSource::Direct } else { applied.source };
+            let pod = self.owner(chosen.ip(), applied.made_ns);
+            if pod.is_none() && self.pods_watched && !last_try {
                 return None;
             }
-            if let Some(applied) = self.resolve(&query, ask) {
-                let chosen = applied.entry.reply.src;
-                let source = if chosen == connection.remote { NatSource::Direct } else { applied.source };
-                let pod = self.owner(chosen.ip(), applied.made_ns);
-                if pod.is_none() && self.pods_watched && !last_try {
-                    return None;
-                }
-                let expired = applied.expired.map(|(entry, made_ns)| {
-                    let chosen = entry.reply.src;
-                    Box::new(ExpiredEntry { chosen, pod: self.owner(chosen.ip(), made_ns), created_ns: made_ns })
-                });
-                return Some(Some(Nat {
-                    dialled: connection.remote,
-                    chosen,
-                    source_seen: applied.entry.reply.dst,
-                    pod,
-                    created_ns: applied.made_ns,
-                    source,
-                    entries: applied.entries,
-                    expired,
-                }));
-            }
+            let expired = applied.expired.map(|(entry, made_ns)| {
+                let chosen = entry.reply.src;
+                Box::new(ExpiredEntry { chosen, pod: self.owner(chosen.ip(), made_ns), created_ns: made_ns })
+            });
+            return Some(Some(Nat {
+                dialled: connection.remote,
+                chosen,
+                source_seen: applied.entry.reply.dst,
+                pod,
+                created_ns: applied.made_ns,
+                source,
+                entries: applied.entries,
+                expired,
+            }));
         }
         let pod = self.owner(connection.remote.ip(), connection.opened_ns);
         Some(pod.map(|pod| Nat {
@@ -57,8 +53,8 @@ impl Joiner {
         }))
     }
 
-    /// The kernel has been seen not to tell of new entries for a tenth of a second, without saying so. It is asked where the events
-    /// alone would say that there is no entry, or that an old one was used.
+    /// The kernel is asked where the events alone would say that there is no entry, or that an old one was used: that names a cause,
+    /// and the absence of an event proves little.
     fn resolve(&mut self, query: &Query, ask: &mut Ask<'_>) -> Option<Applied> {
         let applied = self.nat.resolve(query);
         if applied.is_some_and(|applied| applied.source != NatSource::Reused) {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 
-use super::tests::{entry, query};
+use super::tests::{entry, query, whole_table};
 use super::*;
 
 const MS: u64 = 1_000_000;
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn asked_as_soon_as_settled(uses in uses()) {
         let (events, expected) = truth(&uses);
-        let mut table = NatTable::default();
+        let mut table = whole_table();
         let mut unread = events.into_iter().peekable();
         for (query, opened, source, entry) in expected {
             table.opened(&query);
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn what_no_event_told_is_asked_for(uses in some_missed(any::<bool>().boxed())) {
         let (events, expected) = truth(&uses);
-        let mut table = NatTable::default();
+        let mut table = whole_table();
         let mut unread = events.into_iter().peekable();
         for (query, opened, source, entry) in expected {
             table.opened(&query);
@@ -115,11 +115,47 @@ proptest! {
         }
     }
 
+    /// The source port is used every few milliseconds, each connection ends and makes an entry of its own, and events are read late and
+    /// in batches: no connection is given another one's entry. Asked in order, each as soon as it is settled.
+    #[test]
+    fn a_port_used_again_at_once(
+        gaps_ms in proptest::collection::vec(1_u64..60, 1..60),
+        batch_ms in 1_u64..120,
+        delay_ms in 0_u64..120,
+    ) {
+        let opened_ns: Vec<u64> = gaps_ms.iter().scan(1_000 * MS, |at, gap| {
+            *at += gap * MS;
+            Some(*at)
+        }).collect();
+        let made = |index: usize| Entry { id: Some(index as u32), ..entry((index % 3) as u8 + 1) };
+        // The reader comes by every so often, and is behind.
+        let read_at = |happened_ns: u64| ((happened_ns + delay_ms * MS) / (batch_ms * MS) + 1) * batch_ms * MS;
+        let mut table = NatTable::default();
+        let (mut read, mut known) = (0, 0);
+        for (index, at_ns) in opened_ns.iter().enumerate() {
+            let now_ns = at_ns + LATE_NS + (batch_ms + delay_ms) * MS;
+            while let Some(at_ns) = opened_ns.get(known).filter(|at_ns| **at_ns + MS / 2 <= now_ns) {
+                table.opened(&query(known as u64 + 1, *at_ns));
+                known += 1;
+            }
+            while let Some(happened_ns) = opened_ns.get(read).filter(|at_ns| read_at(**at_ns) <= now_ns) {
+                if read > 0 {
+                    table.destroyed(&made(read - 1), read_at(*happened_ns));
+                }
+                table.made(made(read), read_at(*happened_ns));
+                read += 1;
+            }
+            table.read_until(now_ns / (batch_ms * MS) * batch_ms * MS - delay_ms * MS);
+            let applied = table.resolve(&query(index as u64 + 1, *at_ns)).unwrap();
+            prop_assert_eq!((applied.source, applied.entry), (NatSource::New, made(index)), "connection {}", index);
+        }
+    }
+
     /// Every event read before the first connection is asked for: long delays, short gaps.
     #[test]
     fn asked_at_the_very_end(uses in uses()) {
         let (events, expected) = truth(&uses);
-        let mut table = NatTable::default();
+        let mut table = whole_table();
         for (at, event) in events {
             feed(&mut table, at, event);
         }

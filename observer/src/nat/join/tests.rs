@@ -21,6 +21,11 @@ pub fn query(conn: u64, opened_ns: u64) -> Query {
     Query { original: original(), opened_ns, conn, syn_retransmits: 0, last_syn_ns: opened_ns }
 }
 
+/// Nothing is unread.
+pub fn whole_table() -> NatTable {
+    NatTable { read_until_ns: u64::MAX, ..NatTable::default() }
+}
+
 fn found(table: &mut NatTable, conn: u64, opened_ns: u64) -> Option<(u8, NatSource)> {
     table.resolve(&query(conn, opened_ns)).map(|applied| match applied.entry.reply.src.ip() {
         std::net::IpAddr::V4(ip) => (ip.octets()[3], applied.source),
@@ -30,7 +35,7 @@ fn found(table: &mut NatTable, conn: u64, opened_ns: u64) -> Option<(u8, NatSour
 
 #[test]
 fn a_new_entry_belongs_to_the_connection_that_was_opened_just_before() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 1_001 * MS);
     assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
     assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)), "asking twice changes nothing");
@@ -38,7 +43,7 @@ fn a_new_entry_belongs_to_the_connection_that_was_opened_just_before() {
 
 #[test]
 fn a_source_port_used_again_on_a_living_entry_goes_to_the_old_pod() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 1_001 * MS);
     assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
     let applied = table.resolve(&query(2, 9_000 * MS)).unwrap();
@@ -47,7 +52,7 @@ fn a_source_port_used_again_on_a_living_entry_goes_to_the_old_pod() {
 
 #[test]
 fn a_source_port_used_again_after_the_entry_had_ended_is_new() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 1_001 * MS);
     assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
     // A SYN on a closed entry destroys it and makes another: both events follow the opening.
@@ -58,7 +63,7 @@ fn a_source_port_used_again_after_the_entry_had_ended_is_new() {
 
 #[test]
 fn a_repeated_syn_that_made_a_second_entry_goes_where_that_one_leads() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 1_001 * MS);
     table.destroyed(&entry(7), 1_012 * MS);
     table.made(entry(8), 1_012 * MS);
@@ -74,7 +79,7 @@ fn a_repeated_syn_that_made_a_second_entry_goes_where_that_one_leads() {
 
 #[test]
 fn an_event_read_late_still_belongs_to_the_first_of_two() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 1_300 * MS);
     table.opened(&query(1, 1_000 * MS));
     table.opened(&query(2, 1_200 * MS));
@@ -84,7 +89,7 @@ fn an_event_read_late_still_belongs_to_the_first_of_two() {
 
 #[test]
 fn a_new_entry_is_not_given_to_an_earlier_connection_that_had_one() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 10 * MS);
     table.opened(&query(2, 1_000 * MS));
     table.opened(&query(3, 1_150 * MS));
@@ -98,7 +103,7 @@ fn a_new_entry_is_not_given_to_an_earlier_connection_that_had_one() {
 fn of_two_late_events_the_first_belongs_to_the_first_of_two() {
     // A busy agent: the first connection ends the old entry and makes another, is refused, and the port is used again, all before
     // anything is read.
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 10 * MS);
     table.opened(&query(2, 1_000 * MS));
     table.opened(&query(3, 1_115 * MS));
@@ -112,7 +117,7 @@ fn of_two_late_events_the_first_belongs_to_the_first_of_two() {
 
 #[test]
 fn an_old_entry_that_ends_between_two_syns_took_the_first_along() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 10 * MS);
     table.destroyed(&entry(7), 1_800 * MS);
     table.made(entry(8), 2_003 * MS);
@@ -121,14 +126,14 @@ fn an_old_entry_that_ends_between_two_syns_took_the_first_along() {
     assert_eq!((applied.entry, applied.source, applied.entries), (entry(8), NatSource::New, 1));
     assert_eq!(applied.expired, Some((entry(7), 10 * MS)));
     // The old one had ended before: nothing took the first SYN along.
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(8), 2_003 * MS);
     assert_eq!(table.resolve(&repeated).unwrap().expired, None);
 }
 
 #[test]
 fn without_an_entry_there_is_no_guess() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     assert_eq!(found(&mut table, 1, 1_000 * MS), None);
     table.made(entry(7), 10 * MS);
     table.destroyed(&entry(7), 500 * MS);
@@ -139,7 +144,7 @@ fn without_an_entry_there_is_no_guess() {
 
 #[test]
 fn a_dump_speaks_for_older_connections_only() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.dumped(entry(7), 1_000 * MS);
     table.dump_done(999 * MS, 1_001 * MS, None);
     assert_eq!(found(&mut table, 1, 500 * MS), Some((7, NatSource::Dump)));
@@ -148,7 +153,7 @@ fn a_dump_speaks_for_older_connections_only() {
 
 #[test]
 fn a_dump_ends_what_it_does_not_show_and_keeps_what_it_does() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 100 * MS);
     table.dumped(entry(7), 1_000 * MS);
     table.dump_done(999 * MS, 1_001 * MS, None);
@@ -160,7 +165,7 @@ fn a_dump_ends_what_it_does_not_show_and_keeps_what_it_does() {
 
 #[test]
 fn an_event_that_a_dump_has_overtaken_still_counts() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.dumped(entry(7), 1_010 * MS);
     table.made(entry(7), 1_020 * MS);
     assert_eq!(table.len(), 1);
@@ -169,7 +174,7 @@ fn an_event_that_a_dump_has_overtaken_still_counts() {
 
 #[test]
 fn where_events_were_lost_a_living_entry_proves_nothing() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 100 * MS);
     table.dumped(entry(7), 2_000 * MS);
     table.dump_done(1_999 * MS, 2_001 * MS, Some(1_000 * MS));
@@ -179,7 +184,7 @@ fn where_events_were_lost_a_living_entry_proves_nothing() {
 
 #[test]
 fn destroyed_entries_are_forgotten_in_time() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(entry(7), 100 * MS);
     table.destroyed(&entry(7), 200 * MS);
     table.forget(201 * MS);
@@ -195,7 +200,7 @@ fn with_id(pod: u8, id: u32) -> Entry {
 
 #[test]
 fn an_entry_of_which_no_event_came_is_the_kernels_answer() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(with_id(7, 1), 1_001 * MS);
     assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
     let second = query(2, 9_000 * MS);
@@ -213,7 +218,7 @@ fn an_entry_of_which_no_event_came_is_the_kernels_answer() {
 
 #[test]
 fn an_answer_about_a_later_connection_says_nothing_of_an_earlier_one() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     let (first, later) = (query(1, 1_000 * MS), query(2, 1_400 * MS));
     table.opened(&first);
     table.opened(&later);
@@ -224,7 +229,7 @@ fn an_answer_about_a_later_connection_says_nothing_of_an_earlier_one() {
 
 #[test]
 fn the_end_of_a_refused_connections_entry_tells_where_it_led() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.made(with_id(7, 1), 1_001 * MS);
     assert_eq!(found(&mut table, 1, 1_000 * MS), Some((7, NatSource::New)));
     // The old entry ends, a new one is made, which is not told, and ends with the refusal.
@@ -237,7 +242,7 @@ fn the_end_of_a_refused_connections_entry_tells_where_it_led() {
 
 #[test]
 fn an_entry_that_ended_unseen_may_be_older_than_the_connection_when_none_was_known() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.destroyed(&with_id(8, 1), 9_001 * MS);
     assert_eq!(found(&mut table, 2, 9_000 * MS), Some((8, NatSource::Dump)));
     // Not when another connection came between.
@@ -250,7 +255,7 @@ fn an_entry_that_ended_unseen_may_be_older_than_the_connection_when_none_was_kno
 
 #[test]
 fn an_entry_whose_making_was_told_counts_for_more_than_the_end_of_another() {
-    let mut table = NatTable::default();
+    let mut table = whole_table();
     table.destroyed(&with_id(6, 3), 9_001 * MS);
     table.made(with_id(7, 1), 9_002 * MS);
     assert_eq!(found(&mut table, 1, 9_000 * MS), Some((7, NatSource::New)));

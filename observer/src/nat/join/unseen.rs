@@ -1,5 +1,4 @@
-//! Entries of whose making no event came. Under load the kernel has been seen not to tell of new entries for a tenth of a second, and
-//! not to say so either. What is left is the event of their end, and the kernel's answer when it is asked.
+//! Entries of whose making no event came. What is left is the event of their end, and the kernel's answer when it is asked.
 
 use super::kept::{Kept, Opening};
 use super::{ENTRIES_MAX, NEW_WITHIN_NS, NatTable, Query};

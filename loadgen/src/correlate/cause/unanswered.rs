@@ -44,7 +44,11 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
     }
     // An old entry leads to a pod that is there, and would have been answered by a reset at least. Where the Service had no endpoint, the SYN
     // ended that entry and met the rule that rejects.
-    if entry_is_old(conn) && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts) {
+    // The same when the entry was made a SYN timeout later: it is the repeated SYN's, and the first met no rule that knew a pod.
+    let repeated_only = conn.nat_created_ns().is_some_and(|ns| ns >= conn.opened_ns().saturating_add(SYN_TIMEOUT_NS));
+    if (entry_is_old(conn) || repeated_only)
+        && no_endpoint(ctx, &ctx.raw.run.config.upstream_service, conn.opened_ns(), facts)
+    {
         return Cause::NoReadyEndpoint;
     }
     // A deletion that the watch tells of a little later may have been at work already.

@@ -110,6 +110,17 @@ fn an_old_entry_to_a_living_pod_is_not_stale() {
     is(&world_with(NatSource::New), Cause::NetworkLoss, Some("a"), THREAD);
 }
 
+/// The first SYN met a Service without an endpoint, and the repeated one came too late.
+#[test]
+fn the_repeated_syn_finds_a_pod_when_the_gateway_gives_up() {
+    let mut world = World::new("steady");
+    world.no_endpoints(500.0, "ml-inference");
+    let mut flow = world.flow(600.0, "a").answered(504, 1_003);
+    flow.last().failed(Outcome::Unanswered, 1_001).source(NatSource::New);
+    flow.last().conn().nat.as_mut().unwrap().created_ns += 1_000_200_000;
+    is(&failure_of(world, flow), Cause::NoReadyEndpoint, Some("a"), THREAD);
+}
+
 /// A SYN is answered by the kernel, however busy the pod's program is: a second without an answer is a loss, whether or not a repetition
 /// was seen. A shorter patience proves nothing.
 #[test]

@@ -1,6 +1,8 @@
 //! A model of the kernel's table, and the join against it, with events read at any delay.
 
 #![allow(clippy::unwrap_used)]
+use std::iter::Peekable;
+
 use proptest::prelude::*;
 
 use super::tests::{entry, query, whole_table};
@@ -68,6 +70,13 @@ fn feed(table: &mut NatTable, at_ns: u64, event: Event) {
     }
 }
 
+/// What has been read by then, when it is settled what the connection met.
+fn feed_until(table: &mut NatTable, unread: &mut Peekable<impl Iterator<Item = (u64, Event)>>, until_ns: u64) {
+    while let Some((at, event)) = unread.next_if(|(at, _)| *at <= until_ns) {
+        feed(table, at, event);
+    }
+}
+
 fn uses() -> impl Strategy<Value = Vec<Use>> {
     some_missed(Just(false).boxed())
 }
@@ -87,9 +96,7 @@ proptest! {
         let mut unread = events.into_iter().peekable();
         for (query, opened, source, entry) in expected {
             table.opened(&query);
-            while let Some((at, event)) = unread.next_if(|(at, _)| *at <= opened + DELAY_MS * MS) {
-                feed(&mut table, at, event);
-            }
+            feed_until(&mut table, &mut unread, opened + DELAY_MS * MS);
             let applied = table.resolve(&query).unwrap();
             prop_assert_eq!((applied.source, applied.entry), (source, entry));
         }
@@ -103,9 +110,7 @@ proptest! {
         let mut unread = events.into_iter().peekable();
         for (query, opened, source, entry) in expected {
             table.opened(&query);
-            while let Some((at, event)) = unread.next_if(|(at, _)| *at <= opened + DELAY_MS * MS) {
-                feed(&mut table, at, event);
-            }
+            feed_until(&mut table, &mut unread, opened + DELAY_MS * MS);
             let mut applied = table.resolve(&query);
             if applied.is_none_or(|applied| applied.source == NatSource::Reused) && table.asked(&query, entry) {
                 applied = table.resolve(&query);

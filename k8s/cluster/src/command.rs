@@ -1,8 +1,13 @@
 //! Running a program to its end.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{Signal, raise};
+use nix::unistd::{Pid, getppid};
 
 use crate::error::Doing;
 use crate::{Error, Result};
@@ -34,16 +39,18 @@ pub(crate) fn system(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end; a failure carries what it printed.
+/// Runs a command to its end; a failure carries what it printed. The command ends with us, also when we are killed.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     command.stdin(Stdio::null());
+    end_with_this_thread(command);
     let output = command.output().doing(|| format!("starting {}", name_of(command)))?;
     finish(command, &output)
 }
 
-/// Runs a command with `input` as its standard input.
+/// As [`run`], with `input` as the command's standard input.
 pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
     let doing = format!("running {}", name_of(command));
+    end_with_this_thread(command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().doing(|| doing.clone())?;
     let mut pipe = child.stdin.take();
@@ -58,6 +65,24 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Result<Strin
         child.wait_with_output()
     });
     finish(command, &output.doing(|| doing)?)
+}
+
+/// Has the kernel kill the command when the thread that starts it is gone. Only for a thread that waits for it: an
+/// `up` that was killed would otherwise leave a kubectl that waits for an API server.
+#[expect(unsafe_code, reason = "only the child itself can ask for the signal")]
+fn end_with_this_thread(command: &mut Command) {
+    let us = Pid::this();
+    let ask = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        // We were gone before it could ask.
+        if getppid() != us {
+            raise(Signal::SIGKILL)?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes system calls only (prctl, getppid, kill); it neither allocates
+    // nor takes a lock.
+    unsafe { command.pre_exec(ask) };
 }
 
 fn finish(command: &Command, output: &Output) -> Result<String> {
@@ -85,4 +110,30 @@ fn name_of(command: &Command) -> String {
 fn line_of(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_command_ends_with_the_thread_that_waits_for_it() {
+        let start = || {
+            let mut command = system("sleep", &["60"]);
+            end_with_this_thread(&mut command);
+            command.spawn().unwrap()
+        };
+        let mut child = std::thread::spawn(start).join().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+    }
+
+    #[test]
+    fn a_command_runs_to_its_end() {
+        assert_eq!(run(&mut system("echo", &["done"])).unwrap(), "done\n");
+        assert_eq!(run_with_input(&mut system("cat", &[]), "in and out").unwrap(), "in and out");
+        assert!(run(&mut system("false", &[])).unwrap_err().to_string().contains("exit status: 1"));
+    }
 }

@@ -45,13 +45,16 @@ impl Level {
     }
 }
 
+/// Number of the chooser at each level.
+pub type Choosers = [u32; Level::ALL.len()];
+
 /// One choice: a new connection of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choice {
+struct Choice {
     /// Position of the pod among those compared.
-    pub pod: u32,
-    /// Number of the chooser at each level.
-    pub choosers: [u32; Level::ALL.len()],
+    pod: u32,
+    /// Place of its choosers.
+    by: u32,
 }
 
 /// Choices in order of time.
@@ -59,11 +62,33 @@ pub struct Choice {
 pub struct Choices {
     /// Pods that could be chosen.
     pub pods: usize,
-    /// In order of time.
-    pub list: Vec<Choice>,
+    list: Vec<Choice>,
+    /// Each combination once, in order of its first choice: there may be millions of choices, and few choosers.
+    choosers: Vec<Choosers>,
+    numbers: FxHashMap<Choosers, u32>,
 }
 
 impl Choices {
+    /// Of so many pods, with room for so many choices.
+    pub fn new(pods: usize, room: usize) -> Self {
+        Self { pods, list: Vec::with_capacity(room), ..Self::default() }
+    }
+
+    /// The next choice in order of time: a position among the pods, and who made it.
+    pub fn push(&mut self, pod: u32, choosers: Choosers) {
+        let next = self.choosers.len() as u32;
+        let by = *self.numbers.entry(choosers).or_insert(next);
+        if by == next {
+            self.choosers.push(choosers);
+        }
+        self.list.push(Choice { pod, by });
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// How often each pod was chosen.
     pub fn counts(&self) -> Vec<u64> {
         count(self.pods, self.list.iter().map(|choice| choice.pod as usize))
@@ -76,18 +101,19 @@ impl Choices {
         Level::ALL.into_iter().filter_map(move |level| {
             // Numbers by first appearance: equal lists are equal partitions.
             let mut numbers = FxHashMap::default();
-            let mut partition = Vec::with_capacity(self.list.len());
-            for choice in &self.list {
+            let mut partition = Vec::with_capacity(self.choosers.len());
+            for choosers in &self.choosers {
                 let next = numbers.len() as u32;
-                partition.push(*numbers.entry(choice.choosers[level as usize]).or_insert(next));
+                partition.push(*numbers.entry(choosers[level as usize]).or_insert(next));
             }
             if known.contains(&partition) {
                 return None;
             }
-            let lengths = count(numbers.len(), partition.iter().map(|chooser| *chooser as usize));
+            let chooser = |choice: &Choice| partition[choice.by as usize] as usize;
+            let lengths = count(numbers.len(), self.list.iter().map(chooser));
             let mut sequences: Vec<Vec<usize>> = lengths.iter().map(|n| Vec::with_capacity(*n as usize)).collect();
-            for (choice, chooser) in self.list.iter().zip(&partition) {
-                sequences[*chooser as usize].push(choice.pod as usize);
+            for choice in &self.list {
+                sequences[chooser(choice)].push(choice.pod as usize);
             }
             known.push(partition);
             Some((level, sequences))
@@ -110,8 +136,10 @@ mod tests {
 
     #[test]
     fn levels_that_part_alike_are_one() {
-        let choice = |pod, gateway| Choice { pod, choosers: [0, 7, gateway, gateway + 10, 3] };
-        let choices = Choices { pods: 2, list: vec![choice(0, 4), choice(1, 5), choice(1, 4)] };
+        let mut choices = Choices::new(2, 3);
+        for (pod, gateway) in [(0, 4), (1, 5), (1, 4)] {
+            choices.push(pod, [0, 7, gateway, gateway + 10, 3]);
+        }
         let levels: Vec<_> = choices.by_level().collect();
         assert_eq!(levels.len(), 2);
         assert_eq!(levels[0], (Level::Whole, vec![vec![0, 1, 1]]));

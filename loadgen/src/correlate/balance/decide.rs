@@ -100,7 +100,7 @@ pub fn decide(choices: &Choices, false_alarm: f64) -> Decision {
         tests.extend(order_test(choices.pods, &sequences).map(|test| (level, Test::Order(test))));
     }
     let p_limit = false_alarm / tests.len().max(1) as f64;
-    let (total, least) = (choices.list.len() as u64, least_choices(choices.pods));
+    let (total, least) = (choices.len() as u64, least_choices(choices.pods));
     let (pattern, why) = if choices.pods < 2 {
         (Pattern::Undecided, "there are not two pods to choose from".to_owned())
     } else if total < least {
@@ -112,7 +112,7 @@ pub fn decide(choices: &Choices, false_alarm: f64) -> Decision {
 }
 
 fn judge(choices: &Choices, tests: &[(Level, Test)], p_limit: f64) -> (Pattern, String) {
-    let total = choices.list.len() as u64;
+    let total = choices.len() as u64;
     let most = choices.counts().into_iter().max().unwrap_or(0);
     if most as f64 >= ALL * total as f64 {
         let why = format!("{most} of {total} connections went to one pod; weights of zero would look the same");

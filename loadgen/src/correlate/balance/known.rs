@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::choices::{Choice, Choices};
+use super::choices::{Choices, Choosers};
 use super::decide::{FALSE_ALARM, Pattern, decide, least_choices, smallest_difference};
 
 /// `gateways` gateway pods with two threads each share `count` choices; `pick` gets the gateway and its own count so far.
@@ -21,9 +21,15 @@ fn choices(
         let thread = gateway * 2 + random.random_range(0..2);
         let so_far = made[gateway as usize];
         made[gateway as usize] += 1;
-        Choice { pod: pick(gateway, so_far, &mut random) as u32, choosers: [0, 0, gateway, thread, 0] }
+        (pick(gateway, so_far, &mut random) as u32, [0, 0, gateway, thread, 0])
     });
-    Choices { pods, list: list.collect() }
+    made_of(pods, list)
+}
+
+fn made_of(pods: usize, list: impl Iterator<Item = (u32, Choosers)>) -> Choices {
+    let mut choices = Choices::new(pods, 0);
+    list.for_each(|(pod, choosers)| choices.push(pod, choosers));
+    choices
 }
 
 fn patterns(runs: u64, make: impl Fn(u64) -> Choices) -> Vec<Pattern> {
@@ -74,10 +80,9 @@ fn interleaved_round_robins_are_found_in_their_own_sequences() {
 fn two_round_robins_in_strict_alternation_are_not_sticky() {
     let list = (0..200_u32).map(|n| {
         let (gateway, turn) = (n % 2, n / 2);
-        Choice { pod: turn % 3, choosers: [0, 0, gateway, gateway, 0] }
+        (turn % 3, [0, 0, gateway, gateway, 0])
     });
-    let choices = Choices { pods: 3, list: list.collect() };
-    assert_eq!(decide(&choices, FALSE_ALARM).pattern, Pattern::RoundRobin);
+    assert_eq!(decide(&made_of(3, list), FALSE_ALARM).pattern, Pattern::RoundRobin);
 }
 
 #[test]
@@ -87,20 +92,19 @@ fn choosers_that_keep_to_their_pod_are_sticky() {
     assert!(found.iter().all(|pattern| *pattern == Pattern::Sticky), "{found:?}");
     // By client: forty clients, each with a pod of its own.
     for seed in 0..100 {
-        let mut made = choices(3, 200, 2, seed, |_, _, _| 0);
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        for choice in &mut made.list {
-            let client: u32 = random.random_range(0..40);
-            (choice.pod, choice.choosers[4]) = ((client.wrapping_mul(2_654_435_761) >> 7) % 3, client);
-        }
-        assert_eq!(decide(&made, FALSE_ALARM).pattern, Pattern::Sticky, "{seed}");
+        let list = (0..200).map(|_| {
+            let (client, thread): (u32, u32) = (random.random_range(0..40), random.random_range(0..4));
+            ((client.wrapping_mul(2_654_435_761) >> 7) % 3, [0, 0, thread / 2, thread, client])
+        });
+        assert_eq!(decide(&made_of(3, list), FALSE_ALARM).pattern, Pattern::Sticky, "{seed}");
     }
     // One gateway that always gets the same pod.
     let found = patterns(10, |seed| choices(3, 60, 1, seed, |_, _, _| 2));
     assert!(found.iter().all(|pattern| *pattern == Pattern::Sticky));
     // Two clients in strict turn look like round-robin as a whole, and are not.
-    let list = (0..100_u32).map(|n| Choice { pod: n % 2, choosers: [0, 0, 0, 0, n % 2] });
-    assert_eq!(decide(&Choices { pods: 2, list: list.collect() }, FALSE_ALARM).pattern, Pattern::Sticky);
+    let list = (0..100_u32).map(|n| (n % 2, [0, 0, 0, 0, n % 2]));
+    assert_eq!(decide(&made_of(2, list), FALSE_ALARM).pattern, Pattern::Sticky);
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
         _ => None,
     });
     let counts: Vec<String> = spread.choices.counts().iter().map(ToString::to_string).collect();
-    let connections = spread.choices.list.len() as u64;
+    let connections = spread.choices.len() as u64;
     let own = ctx.raw.run.experiment == "balance";
     let forecasts = if own { what_if::of_run(ctx, &spread.pods) } else { None };
     let (what_if, what_if_model) = forecasts.map_or((Vec::new(), None), |(list, model)| (list, Some(model)));
@@ -55,7 +55,7 @@ pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
 
 fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
     let connections = spread.choices.counts();
-    let total = spread.choices.list.len() as u64;
+    let total = spread.choices.len() as u64;
     let share = |at: usize| {
         let life = ctx.cluster.pod(spread.pods[at]);
         let of_pod = |(requests, pod): &(u32, u32)| {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use observer::record::NatSource;
 use rustc_hash::FxHashMap;
 
-use super::choices::{Choice, Choices};
+use super::choices::Choices;
 use crate::correlate::cluster::{PodAt, Role};
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
@@ -75,7 +75,7 @@ impl Spread {
         by_conn.sort_unstable();
         let mut clients: HashMap<IpAddr, u32> = HashMap::new();
         connections.reserve(by_conn.len());
-        let mut list = Vec::with_capacity(by_conn.len());
+        let mut choices = Choices::new(pods.len(), by_conn.len());
         for of_conn in by_conn.chunk_by(|(one, _), (next, _)| one == next) {
             let (at, first) = of_conn[0];
             let Attempt { request, pod, .. } = ctx.join.attempts[first as usize];
@@ -91,8 +91,8 @@ impl Spread {
             let gateway = conn.pod.map_or(0, |pod| pod + 1);
             // Thread numbers are the node's own.
             let thread = conn.thread().map_or(gateway, |thread| thread ^ (u32::from(conn.node) << 24));
-            list.push(Choice { pod, choosers: [0, u32::from(conn.node), gateway, thread, client] });
+            choices.push(pod, [0, u32::from(conn.node), gateway, thread, client]);
         }
-        Self { choices: Choices { pods: pods.len(), list }, pods, connections, on_kept }
+        Self { pods, choices, connections, on_kept }
     }
 }

@@ -11,7 +11,7 @@ use super::{Conn, Exch, Groups, Trans};
 use crate::correlate::clients::Clients;
 use crate::correlate::clocks::Clocks;
 use crate::correlate::cluster::{Cluster, PodAt, Role, Stops, Wait};
-use crate::raw::compact::{Call, ExchangeRow, Maybe, Mention, Records, StopRow};
+use crate::raw::compact::{Call, ConnectionRow, ExchangeRow, Maybe, Mention, Records, StopRow, TranslationRow};
 
 /// All records, on one clock, in an order that does not depend on the order of the files. A record's position is its place in
 /// that order; where it is kept, the order tells.
@@ -93,7 +93,7 @@ impl<'a> Seen<'a> {
         let rows = || seen.exchanges.iter().map(|row| &records.exchanges[*row as usize]).zip(0..);
         seen.exchanges_of_id = Groups::new(records.socket_count(), rows().map(|(row, position)| (row.conn, position)));
         let of_request = rows().filter_map(|(row, position)| {
-            let hop = hop_place(row.hop)?;
+            let hop = hop_place(records.exchange_kind(row).hop)?;
             Some((seen.request_of(row)? * HOPS + hop, position))
         });
         seen.of_request = Groups::new(client.len() * HOPS as usize, of_request);
@@ -106,31 +106,38 @@ impl<'a> Seen<'a> {
         let (records, by_number) = (self.records, &self.by_number);
         let node = |number: u16| by_number[usize::from(number)];
         let conns = || {
-            let times_ns = records.connections.iter().map(|row| node(row.node).1.ours(row.opened_ns));
+            let kind = |row: &ConnectionRow| records.connection_kind(row);
+            let times_ns = records.connections.iter().map(|row| node(kind(row).node).1.ours(row.opened_ns));
             let mut conns = in_order(times_ns, |row| {
                 let row = &records.connections[row as usize];
-                (node(row.node).0, records.cookie(row.id), records.time(row.opened_ns, row.closed).is_none())
+                let open = records.time(row.opened_ns, row.closed).is_none();
+                (node(kind(row).node).0, records.cookie(row.id), open)
             });
             conns.dedup_by_key(|row| records.connections[*row as usize].id);
             conns
         };
         let exchanges = || {
-            let times_ns = records.exchanges.iter().map(|row| node(row.node).1.ours(row.request_start_ns));
+            let kind = |row: &ExchangeRow| records.exchange_kind(row);
+            let times_ns = records.exchanges.iter().map(|row| node(kind(row).node).1.ours(row.request_start_ns()));
             let mut exchanges = in_order(times_ns, |row| {
                 let row = &records.exchanges[row as usize];
-                (node(row.node).0, records.cookie(row.conn), row.index, row.end == ExchangeEnd::Open)
+                let kind = kind(row);
+                (node(kind.node).0, records.cookie(row.conn), kind.index, kind.end == ExchangeEnd::Open)
             });
             exchanges.dedup_by_key(|row| {
                 let row = &records.exchanges[*row as usize];
-                (row.conn, row.index)
+                (row.conn, kind(row).index)
             });
             exchanges
         };
         let translations = || {
-            let times_ns = records.translations.iter().map(|row| node(row.node).1.ours(row.created_ns));
+            let kind = |row: &TranslationRow| records.translation_kind(row);
+            let times_ns = records.translations.iter().map(|row| node(kind(row).node).1.ours(row.created_ns));
             in_order(times_ns, |row| {
                 let row = &records.translations[row as usize];
-                (records.address(row.client), records.address(row.source_seen), node(row.node).0)
+                let kind = kind(row);
+                let client = records.address(kind.client.at_port(row.client_port));
+                (client, records.address(kind.nat.source_seen.at_port(row.seen_port)), node(kind.node).0)
             })
         };
         (self.conns, self.exchanges, self.translations) = thread::scope(|scope| {
@@ -143,8 +150,9 @@ impl<'a> Seen<'a> {
     /// The connection at that position.
     pub fn conn(&self, position: u32) -> Conn<'_> {
         let row = &self.records.connections[self.conns[position as usize] as usize];
-        let (node, offset) = self.by_number[usize::from(row.node)];
-        Conn { node, hop: row.hop, id: row.id, pod: self.pod_of(row.pod), offset, row, seen: self }
+        let kind = self.records.connection_kind(row);
+        let (node, offset) = self.by_number[usize::from(kind.node)];
+        Conn { node, hop: kind.hop, id: row.id, pod: self.pod_of(kind.pod), offset, row, kind, seen: self }
     }
 
     /// All connections, by time.
@@ -155,8 +163,9 @@ impl<'a> Seen<'a> {
     /// The exchange at that position.
     pub fn exchange(&self, position: u32) -> Exch<'_> {
         let row = &self.records.exchanges[self.exchanges[position as usize] as usize];
-        let (node, offset) = self.by_number[usize::from(row.node)];
-        Exch { node, hop: row.hop, conn_id: row.conn, pod: self.pod_of(row.pod), offset, row, seen: self }
+        let kind = self.records.exchange_kind(row);
+        let (node, offset) = self.by_number[usize::from(kind.node)];
+        Exch { node, hop: kind.hop, conn_id: row.conn, pod: self.pod_of(kind.pod), offset, row, kind, seen: self }
     }
 
     /// All exchanges, by time.
@@ -167,8 +176,9 @@ impl<'a> Seen<'a> {
     /// The translation at that position.
     pub fn translation(&self, position: u32) -> Trans<'_> {
         let row = &self.records.translations[self.translations[position as usize] as usize];
-        let (_, offset) = self.by_number[usize::from(row.node)];
-        Trans { pod: self.pod_of(row.pod), offset, row, seen: self }
+        let kind = self.records.translation_kind(row);
+        let (_, offset) = self.by_number[usize::from(kind.node)];
+        Trans { pod: self.pod_of(kind.nat.pod), offset, row, kind, seen: self }
     }
 
     /// All translations, by time.

@@ -6,7 +6,10 @@ use observer::record::{Close, ExchangeEnd, Hop, NatSource, Outcome};
 
 use super::Seen;
 use crate::correlate::cluster::PodAt;
-use crate::raw::compact::{Address, Call, ConnectionRow, ExchangeRow, Nat, Trace, TranslationRow};
+use crate::raw::compact::{
+    Address, Call, ConnectionKind, ConnectionRow, ExchangeKind, ExchangeRow, Nat, Trace, TranslationKind,
+    TranslationRow,
+};
 
 /// Node's clock minus ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,7 @@ pub struct Conn<'r> {
     pub pod: Option<PodAt>,
     pub(super) offset: Offset,
     pub(super) row: &'r ConnectionRow,
+    pub(super) kind: &'r ConnectionKind,
     pub(super) seen: &'r Seen<'r>,
 }
 
@@ -77,53 +81,57 @@ impl Conn<'_> {
 
     /// What became of the attempt.
     pub fn outcome(self) -> Outcome {
-        self.row.outcome
+        self.kind.outcome
     }
 
     /// How it ended.
     pub fn close(self) -> Option<Close> {
-        self.row.close
+        self.kind.close
     }
 
     /// Address of this socket.
     pub fn local(self) -> SocketAddr {
-        self.seen.records.address(self.row.local)
+        self.seen.records.address(self.kind.ends.local(self.row.port))
     }
 
     /// The other end as this socket sees it.
     pub fn remote(self) -> SocketAddr {
-        self.seen.records.address(self.row.remote)
+        self.seen.records.address(self.kind.ends.remote(self.row.port))
     }
 
     /// From the other end to this socket.
     pub fn inbound(self) -> Tuple {
-        (self.row.remote, self.row.local)
+        (self.kind.ends.remote(self.row.port), self.kind.ends.local(self.row.port))
     }
 
     /// Its translation.
     pub fn nat(self) -> Option<Nat> {
-        self.seen.records.nat_of(self.row)
+        let (kind, more) = self.seen.records.nat_of(self.row)?;
+        let [dialled, chosen, source_seen] = [kind.dialled, kind.chosen, kind.source_seen.at_port(more.nat_port)]
+            .map(|address| self.seen.records.address(address));
+        Some(Nat { dialled, chosen, source_seen, source: kind.source })
     }
 
     /// How its translation is known. `None`: there is none.
     pub fn nat_source(self) -> Option<NatSource> {
-        self.seen.records.nat_row(self.row).map(|nat| nat.source)
+        self.seen.records.nat_of(self.row).map(|(kind, _)| kind.source)
     }
 
     /// Source and destination after its translation.
     pub fn translated(self) -> Option<Tuple> {
-        self.seen.records.nat_row(self.row).map(|nat| (nat.source_seen, nat.chosen))
+        let (kind, more) = self.seen.records.nat_of(self.row)?;
+        Some((kind.source_seen.at_port(more.nat_port), kind.chosen))
     }
 
     /// Its conntrack entry was made.
     pub fn nat_created_ns(self) -> Option<u64> {
-        let nat = self.seen.records.nat_row(self.row)?;
-        self.seen.records.time(self.row.opened_ns, nat.created).map(|ns| self.offset.ours(ns))
+        let (_, more) = self.seen.records.nat_of(self.row)?;
+        self.seen.records.time(self.row.opened_ns, more.nat_created).map(|ns| self.offset.ours(ns))
     }
 
     /// Pod whose address the translation chose.
     pub fn nat_pod(self) -> Option<PodAt> {
-        self.seen.records.nat_row(self.row).and_then(|nat| self.seen.pod_of(nat.pod))
+        self.seen.records.nat_of(self.row).and_then(|(kind, _)| self.seen.pod_of(kind.pod))
     }
 
     /// The older entry that took its first SYN along and had ended when that was repeated.
@@ -148,22 +156,23 @@ impl Conn<'_> {
 
     /// HTTP exchanges seen on it.
     pub fn exchanges(self) -> u32 {
-        self.row.exchanges
+        self.kind.exchanges
     }
 
     /// The call of the opening thread directly before it.
     pub fn opened_after(self) -> Option<Call> {
-        self.seen.records.call_at(self.row.opened_after, self.row.opened_ns)
+        let more = self.seen.records.more(self.row)?;
+        self.seen.records.call_at(more.opened_after, self.row.opened_ns)
     }
 
     /// Thread that called `connect()`.
     pub fn thread(self) -> Option<u32> {
-        self.row.thread.get()
+        self.kind.thread.get()
     }
 
     /// Payload was seen that is not HTTP/1.x.
     pub fn not_http(self) -> bool {
-        self.row.not_http
+        self.kind.not_http
     }
 }
 
@@ -191,6 +200,7 @@ pub struct Exch<'r> {
     pub pod: Option<PodAt>,
     pub(super) offset: Offset,
     pub(super) row: &'r ExchangeRow,
+    pub(super) kind: &'r ExchangeKind,
     pub(super) seen: &'r Seen<'r>,
 }
 
@@ -207,27 +217,27 @@ impl Exch<'_> {
 
     /// First byte of the request.
     pub fn request_start_ns(self) -> u64 {
-        self.offset.ours(self.row.request_start_ns)
+        self.offset.ours(self.row.request_start_ns())
     }
 
     /// The same in its node's clock.
     pub fn request_start_node_ns(self) -> u64 {
-        self.row.request_start_ns
+        self.row.request_start_ns()
     }
 
     /// Last byte of the request.
     pub fn request_end_ns(self) -> Option<u64> {
-        self.seen.records.time(self.row.request_start_ns, self.row.request_end).map(|ns| self.offset.ours(ns))
+        self.seen.records.time(self.row.request_start_ns(), self.row.request_end).map(|ns| self.offset.ours(ns))
     }
 
     /// The process read the request.
     pub fn request_read_ns(self) -> Option<u64> {
-        self.seen.records.time(self.row.request_start_ns, self.row.request_read).map(|ns| self.offset.ours(ns))
+        self.seen.records.time(self.row.request_start_ns(), self.row.request_read).map(|ns| self.offset.ours(ns))
     }
 
     /// First byte of the answer.
     pub fn response_start_ns(self) -> Option<u64> {
-        self.seen.records.time(self.row.request_start_ns, self.row.response_start).map(|ns| self.offset.ours(ns))
+        self.seen.records.time(self.row.request_start_ns(), self.row.response_start).map(|ns| self.offset.ours(ns))
     }
 
     /// Last byte of the answer.
@@ -237,7 +247,7 @@ impl Exch<'_> {
 
     /// The same in its node's clock.
     pub fn response_end_node_ns(self) -> Option<u64> {
-        self.seen.records.time(self.row.request_start_ns, self.row.response_end)
+        self.seen.records.time(self.row.request_start_ns(), self.row.response_end)
     }
 
     /// The last moment at which something of it was seen.
@@ -250,42 +260,42 @@ impl Exch<'_> {
 
     /// Position on its connection.
     pub fn index(self) -> u32 {
-        self.row.index
+        self.kind.index
     }
 
     /// Status of the final answer.
     pub fn status(self) -> Option<u16> {
-        Some(self.row.status).filter(|status| *status != ExchangeRow::NO_STATUS)
+        Some(self.kind.status).filter(|status| *status != ExchangeKind::NO_STATUS)
     }
 
     /// How it ended.
     pub fn end(self) -> ExchangeEnd {
-        self.row.end
+        self.kind.end
     }
 
     /// Its connection had carried an exchange before.
     pub fn reused(self) -> bool {
-        self.row.reused
+        self.kind.reused
     }
 
     /// The call of the sending thread directly before it.
     pub fn sent_after(self) -> Option<Call> {
-        self.seen.records.call_at(self.row.sent_after, self.row.request_start_ns)
+        self.seen.records.call_at(self.row.sent_after, self.row.request_start_ns())
     }
 
     /// Address of this socket.
     pub fn local(self) -> SocketAddr {
-        self.seen.records.address(self.row.local)
+        self.seen.records.address(self.kind.ends.local(self.row.port))
     }
 
     /// The other end as this socket sees it.
     pub fn remote(self) -> SocketAddr {
-        self.seen.records.address(self.row.remote)
+        self.seen.records.address(self.kind.ends.remote(self.row.port))
     }
 
     /// From the other end to this socket.
     pub fn inbound(self) -> Tuple {
-        (self.row.remote, self.row.local)
+        (self.kind.ends.remote(self.row.port), self.kind.ends.local(self.row.port))
     }
 }
 
@@ -296,6 +306,7 @@ pub struct Trans<'r> {
     pub pod: Option<PodAt>,
     pub(super) offset: Offset,
     pub(super) row: &'r TranslationRow,
+    pub(super) kind: &'r TranslationKind,
     pub(super) seen: &'r Seen<'r>,
 }
 
@@ -307,26 +318,26 @@ impl Trans<'_> {
 
     /// How it is known.
     pub fn source(self) -> NatSource {
-        self.row.source
+        self.kind.nat.source
     }
 
     /// Destination after translation.
     pub fn chosen(self) -> SocketAddr {
-        self.seen.records.address(self.row.chosen)
+        self.seen.records.address(self.kind.nat.chosen)
     }
 
     /// Source after translation.
     pub fn source_seen(self) -> SocketAddr {
-        self.seen.records.address(self.row.source_seen)
+        self.seen.records.address(self.as_seen().0)
     }
 
     /// As the client dialled.
     pub fn as_dialled(self) -> Tuple {
-        (self.row.client, self.row.dialled)
+        (self.kind.client.at_port(self.row.client_port), self.kind.nat.dialled)
     }
 
     /// As the gateway pod sees it.
     pub fn as_seen(self) -> Tuple {
-        (self.row.source_seen, self.row.chosen)
+        (self.kind.nat.source_seen.at_port(self.row.seen_port), self.kind.nat.chosen)
     }
 }

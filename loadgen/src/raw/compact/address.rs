@@ -26,6 +26,17 @@ impl Address {
         Self::new(host, self.port)
     }
 
+    /// The same host with another port.
+    #[must_use]
+    pub fn at_port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    /// Its port.
+    pub fn port(self) -> u16 {
+        self.port
+    }
+
     /// Number of the host.
     pub fn host(self) -> u32 {
         u32::from(self.host[0]) << 16 | u32::from(self.host[1])

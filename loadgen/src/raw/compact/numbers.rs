@@ -34,6 +34,14 @@ impl<T> Numbers<T> {
         place
     }
 
+    /// Number of a thing that is its own key.
+    pub fn of_value(&mut self, value: T) -> u32
+    where
+        T: Copy + Eq + Hash,
+    {
+        self.of(value, |other| *other == value, || value)
+    }
+
     /// The thing with that number.
     pub fn get(&self, number: u32) -> &T {
         &self.list[number as usize]

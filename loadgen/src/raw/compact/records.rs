@@ -11,12 +11,12 @@ use rustc_hash::FxHashSet;
 
 use super::address::{Address, Hosts};
 use super::cookies::Cookies;
+use super::kinds::{ConnectionKind, Ends, ExchangeKind, NatKind, TranslationKind};
 use super::maybe::Maybe;
 use super::near::{Far, Near};
 use super::numbers::Numbers;
 use super::rows::{
-    Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, Nat, NatRow, StopRow, Trace, TranslationRow, TroubleRow,
-    WaitRow,
+    Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, MoreRow, StopRow, Trace, TranslationRow, TroubleRow, WaitRow,
 };
 
 /// All records of a run, compact. Times are the nodes'.
@@ -27,9 +27,13 @@ pub struct Records {
     pub(crate) connections: Vec<ConnectionRow>,
     pub(crate) exchanges: Vec<ExchangeRow>,
     pub(crate) translations: Vec<TranslationRow>,
-    nats: Vec<NatRow>,
+    more: Vec<MoreRow>,
     calls: Vec<CallRow>,
     troubles: Vec<TroubleRow>,
+    connection_kinds: Numbers<ConnectionKind>,
+    exchange_kinds: Numbers<ExchangeKind>,
+    nat_kinds: Numbers<NatKind>,
+    translation_kinds: Numbers<TranslationKind>,
     pub(crate) stops: Vec<StopRow>,
     pub(crate) waits: Vec<WaitRow>,
     far: Far,
@@ -98,7 +102,7 @@ impl Records {
         self.connections.shrink_to_fit();
         self.exchanges.shrink_to_fit();
         self.translations.shrink_to_fit();
-        self.nats.shrink_to_fit();
+        self.more.shrink_to_fit();
         self.calls.shrink_to_fit();
         self.troubles.shrink_to_fit();
         self.far.shrink();
@@ -120,8 +124,9 @@ impl Records {
         let (local, remote) = (self.hosts.pack(it.local), self.hosts.pack(it.remote));
         let pod = self.pod(node, it.pod.as_ref(), Mention::Owner(it.hop), local);
         let nat = it.nat.as_ref().map(|nat| {
-            let row = self.nat(node, nat, Mention::Chosen(it.hop), it.opened_ns);
-            put(&mut self.nats, row)
+            let (kind, port) = self.nat(node, nat, Mention::Chosen(it.hop));
+            let created = self.far.put(it.opened_ns, Some(nat.created_ns));
+            (Maybe::some(self.nat_kinds.of_value(kind)), port, created)
         });
         let expired = it.nat.as_ref().and_then(|nat| nat.expired.as_deref()).map(|entry| {
             let chosen = self.hosts.pack(entry.chosen);
@@ -139,24 +144,32 @@ impl Records {
             && !trouble.reset_sent
             && trouble.expired.is_none()
             && (trouble.syn_retransmits, trouble.retransmits) == (0, 0);
-        let row = ConnectionRow {
-            opened_ns: it.opened_ns,
-            established: self.far.put(it.opened_ns, it.established_ns),
-            closed: self.far.put(it.opened_ns, it.closed_ns),
-            id: self.cookies.number(node, it.conn),
+        let opened_after = self.call(node, it.opened_after.as_ref(), it.opened_ns);
+        let more = (nat.is_some() || opened_after.is_some() || !none).then(|| {
+            let (nat, nat_port, nat_created) = nat.unwrap_or((Maybe::NONE, 0, Near::NONE));
+            let trouble = (!none).then(|| put(&mut self.troubles, trouble)).into();
+            put(&mut self.more, MoreRow { nat_created, nat, opened_after, trouble, nat_port })
+        });
+        let (ends, port) = Ends::split(it.hop, local, remote);
+        let kind = ConnectionKind {
             pod,
-            nat: nat.into(),
-            opened_after: self.call(node, it.opened_after.as_ref(), it.opened_ns),
             thread: it.thread.into(),
             exchanges: it.exchanges,
-            trouble: (!none).then(|| put(&mut self.troubles, trouble)).into(),
-            local,
-            remote,
+            ends,
             node,
             hop: it.hop,
             outcome: it.outcome,
             close: it.close,
             not_http: it.not_http,
+        };
+        let row = ConnectionRow {
+            opened_ns: it.opened_ns,
+            established: self.far.put(it.opened_ns, it.established_ns),
+            closed: self.far.put(it.opened_ns, it.closed_ns),
+            id: self.cookies.number(node, it.conn),
+            kind: self.connection_kinds.of_value(kind),
+            more: more.into(),
+            port,
         };
         self.connections.push(row);
     }
@@ -165,35 +178,43 @@ impl Records {
     pub fn push_exchange<S: AsRef<str>>(&mut self, node: u16, it: &Exchange<S>) {
         let start_ns = it.request_start_ns;
         let (local, remote) = (self.hosts.pack(it.local), self.hosts.pack(it.remote));
+        let (ends, port) = Ends::split(it.hop, local, remote);
+        let kind = ExchangeKind {
+            pod: self.pod(node, it.pod.as_ref(), Mention::Owner(it.hop), local),
+            index: it.index,
+            ends,
+            node,
+            status: it.status.unwrap_or(ExchangeKind::NO_STATUS),
+            hop: it.hop,
+            end: it.end,
+            reused: it.reused,
+        };
         let row = ExchangeRow {
-            request_start_ns: start_ns,
+            request_start: ExchangeRow::halves(start_ns),
             request_end: self.far.put(start_ns, it.request_end_ns),
             request_read: self.far.put(start_ns, it.request_read_ns),
             response_start: self.far.put(start_ns, it.response_start_ns),
             response_end: self.far.put(start_ns, it.response_end_ns),
             conn: self.cookies.number(node, it.conn),
-            index: it.index,
-            pod: self.pod(node, it.pod.as_ref(), Mention::Owner(it.hop), local),
+            kind: self.exchange_kinds.of_value(kind),
             sent_after: self.call(node, it.sent_after.as_ref(), start_ns),
             trace: Trace::of(it.trace_id.as_ref().map(AsRef::as_ref), &self.run_id),
-            local,
-            remote,
-            node,
-            status: it.status.unwrap_or(ExchangeRow::NO_STATUS),
-            hop: it.hop,
-            end: it.end,
-            reused: it.reused,
+            port,
         };
         self.exchanges.push(row);
     }
 
     /// Keeps a translation.
     pub fn push_translation<S: AsRef<str>>(&mut self, node: u16, it: &Translation<S>) {
-        let created_ns = it.nat.created_ns;
         let client = self.hosts.pack(it.client);
-        let NatRow { pod, dialled, chosen, source_seen, source, .. } =
-            self.nat(node, &it.nat, Mention::Gateway, created_ns);
-        let row = TranslationRow { created_ns, pod, client, dialled, chosen, source_seen, node, source };
+        let (nat, seen_port) = self.nat(node, &it.nat, Mention::Gateway);
+        let kind = TranslationKind { nat, client: client.at_port(0), node };
+        let row = TranslationRow {
+            created_ns: it.nat.created_ns,
+            kind: self.translation_kinds.of_value(kind),
+            client_port: client.port(),
+            seen_port,
+        };
         self.translations.push(row);
     }
 
@@ -219,16 +240,18 @@ impl Records {
         self.waits.push(WaitRow { node, pod, from_ns: it.from_ns, to_ns: it.to_ns, us: it.waited_us });
     }
 
-    fn nat<S: AsRef<str>>(&mut self, node: u16, nat: &NatRecord<S>, by: Mention, base_ns: u64) -> NatRow {
+    /// What a translation shares with others, and its source's port.
+    fn nat<S: AsRef<str>>(&mut self, node: u16, nat: &NatRecord<S>, by: Mention) -> (NatKind, u16) {
         let chosen = self.hosts.pack(nat.chosen);
-        NatRow {
-            created: self.far.put(base_ns, Some(nat.created_ns)),
+        let source_seen = self.hosts.pack(nat.source_seen);
+        let kind = NatKind {
             pod: self.pod(node, nat.pod.as_ref(), by, chosen),
             dialled: self.hosts.pack(nat.dialled),
             chosen,
-            source_seen: self.hosts.pack(nat.source_seen),
+            source_seen: source_seen.at_port(0),
             source: nat.source,
-        }
+        };
+        (kind, source_seen.port())
     }
 
     fn call(&mut self, node: u16, call: Option<&SocketCall>, base_ns: u64) -> Maybe {
@@ -308,15 +331,26 @@ impl Records {
         self.far.get(base_ns, near)
     }
 
-    pub(crate) fn nat_row(&self, conn: &ConnectionRow) -> Option<&NatRow> {
-        conn.nat.get().map(|at| &self.nats[at as usize])
+    pub(crate) fn connection_kind(&self, row: &ConnectionRow) -> &ConnectionKind {
+        self.connection_kinds.get(row.kind)
     }
 
-    pub(crate) fn nat_of(&self, conn: &ConnectionRow) -> Option<Nat> {
-        let row = self.nat_row(conn)?;
-        let [dialled, chosen, source_seen] =
-            [row.dialled, row.chosen, row.source_seen].map(|address| self.address(address));
-        Some(Nat { dialled, chosen, source_seen, source: row.source })
+    pub(crate) fn exchange_kind(&self, row: &ExchangeRow) -> &ExchangeKind {
+        self.exchange_kinds.get(row.kind)
+    }
+
+    pub(crate) fn translation_kind(&self, row: &TranslationRow) -> &TranslationKind {
+        self.translation_kinds.get(row.kind)
+    }
+
+    pub(crate) fn more(&self, row: &ConnectionRow) -> Option<&MoreRow> {
+        row.more.get().map(|at| &self.more[at as usize])
+    }
+
+    /// A connection's translation: what it shares with others, and its own.
+    pub(crate) fn nat_of(&self, row: &ConnectionRow) -> Option<(&NatKind, &MoreRow)> {
+        let more = self.more(row)?;
+        Some((self.nat_kinds.get(more.nat.get()?), more))
     }
 
     /// A call that was put down beside a time.
@@ -326,8 +360,9 @@ impl Records {
         Some(Call { conn: row.conn, exchange: row.exchange.get(), kind: row.kind, at_ns })
     }
 
-    pub(crate) fn trouble(&self, conn: &ConnectionRow) -> TroubleRow {
-        conn.trouble.get().map_or_else(TroubleRow::default, |at| self.troubles[at as usize])
+    pub(crate) fn trouble(&self, row: &ConnectionRow) -> TroubleRow {
+        let at = self.more(row).and_then(|more| more.trouble.get());
+        at.map_or_else(TroubleRow::default, |at| self.troubles[at as usize])
     }
 }
 

@@ -8,12 +8,13 @@ use super::near::{Far, Near};
 use super::numbers::Numbers;
 use crate::raw::client::{ClientError, ClientRequest, succeeded};
 
-/// All requests of the client, compact: 48 bytes each. Not kept, because nothing reads it: when the headers had arrived, the version, the
+/// All requests of the client, compact: 32 bytes each. Not kept, because nothing reads it: when the headers had arrived, the version, the
 /// size of the body, the worker.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
     run_id: String,
     rows: Vec<Row>,
+    kinds: Numbers<Kind>,
     pods: Numbers<String>,
     hosts: Hosts,
     rare: Vec<Rare>,
@@ -26,6 +27,15 @@ struct Row {
     due_ns: u64,
     sent: Near,
     end: Near,
+    /// Number of its [`Kind`].
+    kind: u32,
+    /// Port of the client's own address.
+    port: u16,
+}
+
+/// What many requests have in common: all but the times and the client's port, which is 0 here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Kind {
     pod_name: Maybe,
     /// Place of its [`Rare`].
     rare: Maybe,
@@ -59,6 +69,7 @@ pub struct Request<'a> {
     pub pod_name: Option<&'a str>,
     pub starved: bool,
     row: &'a Row,
+    kind: &'a Kind,
     all: &'a Requests,
 }
 
@@ -70,15 +81,15 @@ impl Request<'_> {
 
     /// Trace id.
     pub fn trace_id(&self) -> String {
-        let own = self.row.rare.get().and_then(|at| self.all.rare[at as usize].trace_id.clone());
+        let own = self.kind.rare.get().and_then(|at| self.all.rare[at as usize].trace_id.clone());
         own.unwrap_or_else(|| trace_id(&self.all.run_id, self.seq))
     }
 
     /// Local and remote address of the connection. `None`: one of them is not known.
     pub fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let Row { local, remote, .. } = *self.row;
+        let Kind { local, remote, .. } = *self.kind;
         let known = local != Address::NONE && remote != Address::NONE;
-        known.then(|| (self.all.hosts.unpack(local), self.all.hosts.unpack(remote)))
+        known.then(|| (self.all.hosts.unpack(local.at_port(self.row.port)), self.all.hosts.unpack(remote)))
     }
 }
 
@@ -98,17 +109,22 @@ impl Requests {
         });
         let pod_name = it.pod_name.as_ref().map(|name| self.pod(name.as_ref()));
         let mut pack = |address: Option<SocketAddr>| address.map_or(Address::NONE, |address| self.hosts.pack(address));
+        let local = pack(it.local);
+        let kind = Kind {
+            pod_name: pod_name.into(),
+            rare: rare.into(),
+            local: local.at_port(0),
+            remote: pack(it.remote),
+            status: it.status.unwrap_or(NO_STATUS),
+            starved: it.starved,
+        };
         let row = Row {
             seq: it.seq,
             due_ns: it.due_ns,
-            local: pack(it.local),
-            remote: pack(it.remote),
             sent: self.far.put(it.due_ns, Some(it.sent_ns)),
             end: self.far.put(it.due_ns, Some(it.end_ns)),
-            pod_name: pod_name.into(),
-            rare: rare.into(),
-            status: it.status.unwrap_or(NO_STATUS),
-            starved: it.starved,
+            kind: self.kinds.of_value(kind),
+            port: local.port(),
         };
         self.rows.push(row);
     }
@@ -130,13 +146,24 @@ impl Requests {
             let host = address.host();
             address.at_host(hosts.get(host as usize).copied().unwrap_or(host))
         };
+        let kinds: Vec<u32> = part
+            .kinds
+            .list()
+            .iter()
+            .map(|kind| {
+                self.kinds.of_value(Kind {
+                    pod_name: kind.pod_name.get().map(|pod| pods[pod as usize]).into(),
+                    rare: kind.rare.moved(rare),
+                    local: moved(kind.local),
+                    remote: moved(kind.remote),
+                    ..*kind
+                })
+            })
+            .collect();
         self.rows.extend(part.rows.into_iter().map(|row| Row {
             sent: row.sent.moved(far),
             end: row.end.moved(far),
-            pod_name: row.pod_name.get().map(|pod| pods[pod as usize]).into(),
-            rare: row.rare.moved(rare),
-            local: moved(row.local),
-            remote: moved(row.remote),
+            kind: kinds[row.kind as usize],
             ..row
         }));
     }
@@ -166,17 +193,19 @@ impl Requests {
     /// The one at that place.
     pub fn get(&self, at: usize) -> Request<'_> {
         let row = &self.rows[at];
+        let kind = self.kinds.get(row.kind);
         let time = |near: Near| self.far.get(row.due_ns, near).unwrap_or(row.due_ns);
         Request {
             seq: row.seq,
             due_ns: row.due_ns,
             sent_ns: time(row.sent),
             end_ns: time(row.end),
-            status: Some(row.status).filter(|status| *status != NO_STATUS),
-            error: row.rare.get().and_then(|at| self.rare[at as usize].error.as_ref()),
-            pod_name: row.pod_name.get().map(|at| self.pods.get(at).as_str()),
-            starved: row.starved,
+            status: Some(kind.status).filter(|status| *status != NO_STATUS),
+            error: kind.rare.get().and_then(|at| self.rare[at as usize].error.as_ref()),
+            pod_name: kind.pod_name.get().map(|at| self.pods.get(at).as_str()),
+            starved: kind.starved,
             row,
+            kind,
             all: self,
         }
     }
@@ -226,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_row_is_as_small_as_it_is_said_to_be() {
-        assert_eq!(size_of::<Row>(), 48);
+        assert_eq!(size_of::<Row>(), 32);
     }
 
     #[test]

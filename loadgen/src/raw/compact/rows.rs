@@ -1,18 +1,18 @@
-//! One row for each record.
+//! One row for each record, with what it does not share with others: [`super::kinds`] has the rest.
 //!
 //! | row | bytes |
 //! |---|--:|
-//! | connection | 64 |
-//! | its translation, where it has one | 28 |
-//! | the socket call before it, where it is known | 16 |
-//! | exchange | 64 |
-//! | translation of a client's connection | 40 |
+//! | connection | 32 |
+//! | its translation, the socket call before it, trouble: where it has one of them | 20 |
+//! | a socket call | 16 |
+//! | exchange | 44 |
+//! | translation of a client's connection | 16 |
 //!
 //! Not kept, because nothing reads it: node and its name in the record (the file says it), how a pod was identified, bytes, round-trip
 //! time, method and path, the moment at which the gateway read an answer, an exchange's thread, pipelining, the number of entries.
 //! Of a reset that was sent, only that it was.
 
-use observer::record::{Close, ExchangeEnd, Hop, NatSource, Outcome, SocketCallKind};
+use observer::record::{NatSource, SocketCallKind};
 
 use super::address::Address;
 use super::maybe::Maybe;
@@ -26,22 +26,27 @@ pub struct ConnectionRow {
     pub closed: Near,
     /// Number of the socket.
     pub id: u32,
-    pub pod: Maybe,
-    /// Place of its [`NatRow`].
+    /// Number of its [`super::kinds::ConnectionKind`].
+    pub kind: u32,
+    /// Place of its [`MoreRow`].
+    pub more: Maybe,
+    /// Port of the side that opened it.
+    pub port: u16,
+}
+
+/// What only connections of a gateway to pods have, and those in trouble.
+#[derive(Clone, Copy, Debug)]
+pub struct MoreRow {
+    /// Its conntrack entry was made.
+    pub nat_created: Near,
+    /// Number of its [`super::kinds::NatKind`].
     pub nat: Maybe,
     /// Place of its [`CallRow`].
     pub opened_after: Maybe,
-    pub thread: Maybe,
-    pub exchanges: u32,
     /// Place of its [`TroubleRow`].
     pub trouble: Maybe,
-    pub local: Address,
-    pub remote: Address,
-    pub node: u16,
-    pub hop: Hop,
-    pub outcome: Outcome,
-    pub close: Option<Close>,
-    pub not_http: bool,
+    /// Port of the translated source.
+    pub nat_port: u16,
 }
 
 /// What most connections do not have.
@@ -62,17 +67,6 @@ pub struct ExpiredRow {
     pub chosen: Address,
 }
 
-/// [`observer::record::Nat`], with the host and port of each address.
-#[derive(Clone, Copy, Debug)]
-pub struct NatRow {
-    pub created: Near,
-    pub pod: Maybe,
-    pub dialled: Address,
-    pub chosen: Address,
-    pub source_seen: Address,
-    pub source: NatSource,
-}
-
 /// [`observer::record::SocketCall`].
 #[derive(Clone, Copy, Debug)]
 pub struct CallRow {
@@ -85,43 +79,43 @@ pub struct CallRow {
 /// [`observer::record::Exchange`].
 #[derive(Clone, Debug)]
 pub struct ExchangeRow {
-    pub request_start_ns: u64,
+    pub request_start: [u32; 2],
     pub request_end: Near,
     pub request_read: Near,
     pub response_start: Near,
     pub response_end: Near,
     /// Number of its connection's socket.
     pub conn: u32,
-    pub index: u32,
-    pub pod: Maybe,
+    /// Number of its [`super::kinds::ExchangeKind`].
+    pub kind: u32,
     /// Place of its [`CallRow`].
     pub sent_after: Maybe,
     pub trace: Trace,
-    pub local: Address,
-    pub remote: Address,
-    pub node: u16,
-    /// No status is that large.
-    pub status: u16,
-    pub hop: Hop,
-    pub end: ExchangeEnd,
-    pub reused: bool,
+    /// Port of the side that opened the connection.
+    pub port: u16,
 }
 
 impl ExchangeRow {
-    pub const NO_STATUS: u16 = u16::MAX;
+    /// A time in two halves, so that the whole is aligned to four bytes.
+    pub fn halves(ns: u64) -> [u32; 2] {
+        [(ns >> 32) as u32, ns as u32]
+    }
+
+    /// First byte of the request.
+    pub fn request_start_ns(&self) -> u64 {
+        u64::from(self.request_start[0]) << 32 | u64::from(self.request_start[1])
+    }
 }
 
 /// [`observer::record::Translation`].
 #[derive(Clone, Debug)]
 pub struct TranslationRow {
     pub created_ns: u64,
-    pub pod: Maybe,
-    pub client: Address,
-    pub dialled: Address,
-    pub chosen: Address,
-    pub source_seen: Address,
-    pub node: u16,
-    pub source: NatSource,
+    /// Number of its [`super::kinds::TranslationKind`].
+    pub kind: u32,
+    pub client_port: u16,
+    /// Port of the translated source.
+    pub seen_port: u16,
 }
 
 /// [`observer::record::Throttling`]. There are few.
@@ -206,11 +200,11 @@ mod tests {
 
     #[test]
     fn rows_are_as_small_as_they_are_said_to_be() {
-        assert_eq!(size_of::<ConnectionRow>(), 64);
-        assert_eq!(size_of::<ExchangeRow>(), 64);
-        assert_eq!(size_of::<TranslationRow>(), 40);
-        assert_eq!(size_of::<NatRow>(), 28);
+        assert_eq!(size_of::<ConnectionRow>(), 32);
+        assert_eq!(size_of::<MoreRow>(), 20);
         assert_eq!(size_of::<CallRow>(), 16);
+        assert_eq!(size_of::<ExchangeRow>(), 44);
+        assert_eq!(size_of::<TranslationRow>(), 16);
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! Parts of a run that were read side by side, put together.
 
+use std::hash::Hash;
+use std::mem::take;
+
 use super::super::cookies::Cookies;
-use super::{Address, CallRow, ConnectionRow, ExchangeRow, Maybe, NatRow, Near, Records, TranslationRow, TroubleRow};
+use super::super::kinds::{ConnectionKind, Ends, ExchangeKind, NatKind, TranslationKind};
+use super::super::numbers::Numbers;
+use super::{Address, CallRow, ConnectionRow, ExchangeRow, Maybe, MoreRow, Near, Records, TranslationRow, TroubleRow};
 
 /// Where the numbers of a part have gone.
 struct Moved {
     hosts: Vec<u32>,
     pods: Vec<u32>,
     pages: Vec<u32>,
-    nats: u32,
+    more: u32,
     calls: u32,
     troubles: u32,
     far: u32,
@@ -28,17 +33,22 @@ impl Records {
             hosts: self.hosts.append(&part.hosts),
             pods: part.pods.list().iter().map(|pod| self.pod_number(pod)).collect(),
             pages: self.cookies.append(&part.cookies),
-            nats: self.nats.len() as u32,
+            more: self.more.len() as u32,
             calls: self.calls.len() as u32,
             troubles: self.troubles.len() as u32,
-            far: self.far.append(part.far),
+            far: self.far.append(take(&mut part.far)),
         };
-        moved.all(&mut self.nats, part.nats, Moved::nat);
+        let nats = moved.kinds(&mut self.nat_kinds, &part.nat_kinds, Moved::nat);
+        let connections = moved.kinds(&mut self.connection_kinds, &part.connection_kinds, Moved::connection_kind);
+        let exchanges = moved.kinds(&mut self.exchange_kinds, &part.exchange_kinds, Moved::exchange_kind);
+        let translations = moved.kinds(&mut self.translation_kinds, &part.translation_kinds, Moved::translation_kind);
+        moved.all(&mut self.more, part.more, |moved, row| moved.more(row, &nats));
         moved.all(&mut self.calls, part.calls, Moved::call);
         moved.all(&mut self.troubles, part.troubles, Moved::trouble);
-        moved.all(&mut self.connections, part.connections, Moved::connection);
-        moved.all(&mut self.exchanges, part.exchanges, Moved::exchange);
-        moved.all(&mut self.translations, part.translations, Moved::translation);
+        moved.all(&mut self.connections, part.connections, |moved, row| moved.connection(row, &connections));
+        moved.all(&mut self.exchanges, part.exchanges, |moved, row| moved.exchange(row, &exchanges));
+        let translation = |_: &Moved, row: &mut TranslationRow| row.kind = translations[row.kind as usize];
+        moved.all(&mut self.translations, part.translations, translation);
         moved.all(&mut self.stops, part.stops, |moved, stop| moved.pod(&mut stop.pod));
         moved.all(&mut self.waits, part.waits, |moved, wait| moved.pod(&mut wait.pod));
         for named in &mut part.named {
@@ -57,6 +67,20 @@ impl Moved {
         rows.append(&mut part);
     }
 
+    /// Keeps the kinds of a part; tells the number of each, in their order.
+    fn kinds<T: Copy + Eq + Hash>(
+        &self,
+        kinds: &mut Numbers<T>,
+        part: &Numbers<T>,
+        each: impl Fn(&Self, &mut T),
+    ) -> Vec<u32> {
+        let moved = part.list().iter().copied().map(|mut kind| {
+            each(self, &mut kind);
+            kinds.of_value(kind)
+        });
+        moved.collect()
+    }
+
     fn host(&self, number: u32) -> u32 {
         // No address has a number beyond the list.
         self.hosts.get(number as usize).copied().unwrap_or(number)
@@ -64,6 +88,11 @@ impl Moved {
 
     fn address(&self, address: &mut Address) {
         *address = address.at_host(self.host(address.host()));
+    }
+
+    fn ends(&self, ends: &mut Ends) {
+        self.address(&mut ends.local);
+        self.address(&mut ends.remote);
     }
 
     fn pod(&self, pod: &mut Maybe) {
@@ -78,12 +107,33 @@ impl Moved {
         *near = near.moved(self.far);
     }
 
-    fn nat(&self, row: &mut NatRow) {
-        self.time(&mut row.created);
-        self.pod(&mut row.pod);
-        for address in [&mut row.dialled, &mut row.chosen, &mut row.source_seen] {
+    fn connection_kind(&self, kind: &mut ConnectionKind) {
+        self.pod(&mut kind.pod);
+        self.ends(&mut kind.ends);
+    }
+
+    fn exchange_kind(&self, kind: &mut ExchangeKind) {
+        self.pod(&mut kind.pod);
+        self.ends(&mut kind.ends);
+    }
+
+    fn translation_kind(&self, kind: &mut TranslationKind) {
+        self.nat(&mut kind.nat);
+        self.address(&mut kind.client);
+    }
+
+    fn nat(&self, kind: &mut NatKind) {
+        self.pod(&mut kind.pod);
+        for address in [&mut kind.dialled, &mut kind.chosen, &mut kind.source_seen] {
             self.address(address);
         }
+    }
+
+    fn more(&self, row: &mut MoreRow, nats: &[u32]) {
+        self.time(&mut row.nat_created);
+        row.nat = row.nat.get().map(|kind| nats[kind as usize]).into();
+        row.opened_after = row.opened_after.moved(self.calls);
+        row.trouble = row.trouble.moved(self.troubles);
     }
 
     fn call(&self, row: &mut CallRow) {
@@ -98,34 +148,21 @@ impl Moved {
         }
     }
 
-    fn connection(&self, row: &mut ConnectionRow) {
+    fn connection(&self, row: &mut ConnectionRow, kinds: &[u32]) {
         self.time(&mut row.established);
         self.time(&mut row.closed);
         self.socket(&mut row.id);
-        self.pod(&mut row.pod);
-        row.nat = row.nat.moved(self.nats);
-        row.opened_after = row.opened_after.moved(self.calls);
-        row.trouble = row.trouble.moved(self.troubles);
-        self.address(&mut row.local);
-        self.address(&mut row.remote);
+        row.kind = kinds[row.kind as usize];
+        row.more = row.more.moved(self.more);
     }
 
-    fn exchange(&self, row: &mut ExchangeRow) {
+    fn exchange(&self, row: &mut ExchangeRow, kinds: &[u32]) {
         for time in [&mut row.request_end, &mut row.request_read, &mut row.response_start, &mut row.response_end] {
             self.time(time);
         }
         self.socket(&mut row.conn);
-        self.pod(&mut row.pod);
+        row.kind = kinds[row.kind as usize];
         row.sent_after = row.sent_after.moved(self.calls);
-        self.address(&mut row.local);
-        self.address(&mut row.remote);
-    }
-
-    fn translation(&self, row: &mut TranslationRow) {
-        self.pod(&mut row.pod);
-        for address in [&mut row.client, &mut row.dialled, &mut row.chosen, &mut row.source_seen] {
-            self.address(address);
-        }
     }
 }
 
@@ -175,11 +212,17 @@ mod tests {
             kept
         };
         let told = |records: &Records| {
-            let Records { connections, exchanges, translations, nats, calls, troubles, far, named, pods, .. } = records;
+            let Records { connections, exchanges, translations, more, calls, troubles, far, named, pods, .. } = records;
+            let Records { connection_kinds, exchange_kinds, nat_kinds, translation_kinds, .. } = records;
             let cookies: Vec<u64> = connections.iter().map(|row| records.cookie(row.id)).collect();
             format!(
-                "{connections:?} {exchanges:?} {translations:?} {nats:?} {calls:?} {troubles:?} {far:?} {named:?} {:?} {cookies:?}",
-                pods.list()
+                "{connections:?} {exchanges:?} {translations:?} {more:?} {calls:?} {troubles:?} {far:?} {named:?} {cookies:?}
+                {:?} {:?} {:?} {:?} {:?}",
+                pods.list(),
+                connection_kinds.list(),
+                exchange_kinds.list(),
+                nat_kinds.list(),
+                translation_kinds.list()
             )
         };
         let whole = read(&all);

@@ -10,7 +10,7 @@ mod proportion;
 mod ranks;
 
 pub use blocks::{Blocked, QuantileChange, Resampling, mean_change, quantile_changes};
-pub use clustered::clustered_share;
+pub use clustered::{Clusters, clustered_share};
 pub use exact::{binomial_p, fisher_p};
 pub use permutation::permutation_p;
 pub use pooled::{PooledRatio, mean_difference, mean_interval, pooled_ratio};

@@ -7,7 +7,7 @@ use super::spread::Spread;
 use crate::correlate::context::Context;
 use crate::correlate::what_if;
 use crate::report::schema::{Balance, BalanceTest, PodShare};
-use crate::stats::{WITHIN_RUN, clustered_share, ratio, wilson};
+use crate::stats::{Clusters, WITHIN_RUN, clustered_share, ratio, wilson};
 
 /// The section. `None`: no observer, or fewer than two pods that were there all the time.
 pub fn balance(ctx: &Context<'_, '_>) -> Option<Balance> {
@@ -58,11 +58,11 @@ fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
     let total = spread.choices.len() as u64;
     let share = |at: usize| {
         let life = ctx.cluster.pod(spread.pods[at]);
-        let of_pod = |(requests, pod): &(u32, u32)| {
-            let requests = u64::from(*requests);
-            (requests, if *pod as usize == at { requests } else { 0 })
+        let of_pod = |((requests, pod), count): (&(u32, u32), &u64)| {
+            let members = u64::from(*requests);
+            Clusters { members, hits: if *pod as usize == at { members } else { 0 }, count: *count }
         };
-        let clusters: Vec<(u64, u64)> = spread.connections.iter().map(of_pod).collect();
+        let clusters: Vec<Clusters> = spread.connections.iter().map(of_pod).collect();
         let by_connection = wilson(connections[at] as f64, total as f64, WITHIN_RUN);
         let by_request = clustered_share(&clusters, WITHIN_RUN);
         PodShare {
@@ -72,7 +72,7 @@ fn shares(ctx: &Context<'_, '_>, spread: &Spread) -> Vec<PodShare> {
             connections_ratio: ratio(connections[at], total),
             connections_low_ratio: by_connection.map(|interval| interval.low),
             connections_high_ratio: by_connection.map(|interval| interval.high),
-            requests: clusters.iter().map(|(_, own)| own).sum(),
+            requests: clusters.iter().map(|alike| alike.hits * alike.count).sum(),
             requests_ratio: by_request.map(|(share, _)| share),
             requests_low_ratio: by_request.map(|(_, interval)| interval.low),
             requests_high_ratio: by_request.map(|(_, interval)| interval.high),

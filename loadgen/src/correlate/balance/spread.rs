@@ -1,6 +1,6 @@
 //! The choices and requests of a run, pod by pod.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use observer::record::NatSource;
@@ -19,8 +19,8 @@ pub struct Spread {
     pub pods: Vec<PodAt>,
     /// Connections opened during the run, in order of time.
     pub choices: Choices,
-    /// Requests of each connection, and the pod that it led to.
-    pub connections: Vec<(u32, u32)>,
+    /// How many connections carried so many requests and led to that pod.
+    pub connections: BTreeMap<(u32, u32), u64>,
     /// Requests on a connection that had carried one before.
     pub on_kept: u64,
 }
@@ -28,12 +28,12 @@ pub struct Spread {
 impl Spread {
     /// Requests.
     pub fn requests(&self) -> u64 {
-        self.connections.iter().map(|(requests, _)| u64::from(*requests)).sum()
+        self.connections.iter().map(|((requests, _), count)| u64::from(*requests) * count).sum()
     }
 
     /// Connections that carried more than one request.
     pub fn kept(&self) -> u64 {
-        self.connections.iter().filter(|(requests, _)| *requests > 1).count() as u64
+        self.connections.iter().filter(|((requests, _), _)| *requests > 1).map(|(_, count)| count).sum()
     }
 }
 
@@ -61,26 +61,25 @@ impl Spread {
         let position: FxHashMap<PodAt, u32> = pods.iter().copied().zip(0..).collect();
         // Its connection, and the attempt.
         let mut by_conn: Vec<(u32, u32)> = Vec::with_capacity(ctx.join.attempts.len());
-        let mut connections = Vec::new();
+        let mut connections = BTreeMap::new();
         let mut on_kept = 0;
         for (at, attempt) in (0..).zip(&ctx.join.attempts) {
             let Some(pod) = attempt.pod.and_then(|pod| position.get(&pod)) else { continue };
             on_kept += u64::from(ctx.exchange(attempt).is_some_and(Exch::reused));
             match attempt.conn.get() {
                 Some(conn) => by_conn.push((conn, at)),
-                None => connections.push((1, *pod)),
+                None => *connections.entry((1, *pod)).or_insert(0) += 1,
             }
         }
         // By position of the connection, which is its order in time; the first attempt on it comes first.
         by_conn.sort_unstable();
         let mut clients: HashMap<IpAddr, u32> = HashMap::new();
-        connections.reserve(by_conn.len());
         let mut choices = Choices::new(pods.len(), by_conn.len());
         for of_conn in by_conn.chunk_by(|(one, _), (next, _)| one == next) {
             let (at, first) = of_conn[0];
             let Attempt { request, pod, .. } = ctx.join.attempts[first as usize];
             let Some(pod) = pod.and_then(|pod| position.get(&pod).copied()) else { continue };
-            connections.push((of_conn.len() as u32, pod));
+            *connections.entry((of_conn.len() as u32, pod)).or_insert(0) += 1;
             let conn = ctx.seen.conn(at);
             if !chosen_in_run(ctx, conn) {
                 continue;

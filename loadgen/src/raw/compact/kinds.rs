@@ -3,7 +3,7 @@
 //! A gateway's connections to one pod differ in their times and in one port: the side that opened it took any free one. That port stays in
 //! the row; here it is 0. A combination that only one row has costs its own size, and nothing is lost.
 
-use observer::record::{Close, ExchangeEnd, Hop, NatSource, Outcome};
+use observer::record::{Close, ExchangeEnd, Hop, NatSource, Outcome, SocketCallKind};
 
 use super::address::Address;
 use super::maybe::Maybe;
@@ -68,6 +68,13 @@ pub struct ExchangeKind {
 impl ExchangeKind {
     /// No status is that large.
     pub const NO_STATUS: u16 = u16::MAX;
+}
+
+/// Of socket calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallKind {
+    pub exchange: Maybe,
+    pub kind: SocketCallKind,
 }
 
 /// Of translations: all but the time and the port of the source.

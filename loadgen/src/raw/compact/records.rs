@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use super::address::{Address, Hosts};
 use super::cookies::Cookies;
-use super::kinds::{ConnectionKind, Ends, ExchangeKind, NatKind, TranslationKind};
+use super::kinds::{CallKind, ConnectionKind, Ends, ExchangeKind, NatKind, TranslationKind};
 use super::maybe::Maybe;
 use super::near::{Far, Near};
 use super::numbers::Numbers;
@@ -32,6 +32,7 @@ pub struct Records {
     troubles: Vec<TroubleRow>,
     connection_kinds: Numbers<ConnectionKind>,
     exchange_kinds: Numbers<ExchangeKind>,
+    call_kinds: Numbers<CallKind>,
     nat_kinds: Numbers<NatKind>,
     translation_kinds: Numbers<TranslationKind>,
     pub(crate) stops: Vec<StopRow>,
@@ -256,11 +257,11 @@ impl Records {
 
     fn call(&mut self, node: u16, call: Option<&SocketCall>, base_ns: u64) -> Maybe {
         let Some(call) = call else { return Maybe::NONE };
+        let kind = CallKind { exchange: call.exchange.into(), kind: call.kind };
         let row = CallRow {
             at: self.far.put(base_ns, Some(call.at_ns)),
             conn: self.cookies.number(node, call.conn),
-            exchange: call.exchange.into(),
-            kind: call.kind,
+            kind: self.call_kinds.of_value(kind),
         };
         Maybe::some(put(&mut self.calls, row))
     }
@@ -357,7 +358,8 @@ impl Records {
     pub(crate) fn call_at(&self, at: Maybe, base_ns: u64) -> Option<Call> {
         let row = &self.calls[at.get()? as usize];
         let at_ns = self.time(base_ns, row.at)?;
-        Some(Call { conn: row.conn, exchange: row.exchange.get(), kind: row.kind, at_ns })
+        let CallKind { exchange, kind } = *self.call_kinds.get(row.kind);
+        Some(Call { conn: row.conn, exchange: exchange.get(), kind, at_ns })
     }
 
     pub(crate) fn trouble(&self, row: &ConnectionRow) -> TroubleRow {

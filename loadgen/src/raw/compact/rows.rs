@@ -4,7 +4,7 @@
 //! |---|--:|
 //! | connection | 32 |
 //! | its translation, the socket call before it, trouble: where it has one of them | 20 |
-//! | a socket call | 16 |
+//! | a socket call | 12 |
 //! | exchange | 44 |
 //! | translation of a client's connection | 16 |
 //!
@@ -72,8 +72,8 @@ pub struct ExpiredRow {
 pub struct CallRow {
     pub at: Near,
     pub conn: u32,
-    pub exchange: Maybe,
-    pub kind: SocketCallKind,
+    /// Number of its [`super::kinds::CallKind`].
+    pub kind: u32,
 }
 
 /// [`observer::record::Exchange`].
@@ -202,7 +202,7 @@ mod tests {
     fn rows_are_as_small_as_they_are_said_to_be() {
         assert_eq!(size_of::<ConnectionRow>(), 32);
         assert_eq!(size_of::<MoreRow>(), 20);
-        assert_eq!(size_of::<CallRow>(), 16);
+        assert_eq!(size_of::<CallRow>(), 12);
         assert_eq!(size_of::<ExchangeRow>(), 44);
         assert_eq!(size_of::<TranslationRow>(), 16);
     }

@@ -39,11 +39,12 @@ impl Records {
             far: self.far.append(take(&mut part.far)),
         };
         let nats = moved.kinds(&mut self.nat_kinds, &part.nat_kinds, Moved::nat);
+        let calls = moved.kinds(&mut self.call_kinds, &part.call_kinds, |_, _| {});
         let connections = moved.kinds(&mut self.connection_kinds, &part.connection_kinds, Moved::connection_kind);
         let exchanges = moved.kinds(&mut self.exchange_kinds, &part.exchange_kinds, Moved::exchange_kind);
         let translations = moved.kinds(&mut self.translation_kinds, &part.translation_kinds, Moved::translation_kind);
         moved.all(&mut self.more, part.more, |moved, row| moved.more(row, &nats));
-        moved.all(&mut self.calls, part.calls, Moved::call);
+        moved.all(&mut self.calls, part.calls, |moved, row| moved.call(row, &calls));
         moved.all(&mut self.troubles, part.troubles, Moved::trouble);
         moved.all(&mut self.connections, part.connections, |moved, row| moved.connection(row, &connections));
         moved.all(&mut self.exchanges, part.exchanges, |moved, row| moved.exchange(row, &exchanges));
@@ -136,9 +137,10 @@ impl Moved {
         row.trouble = row.trouble.moved(self.troubles);
     }
 
-    fn call(&self, row: &mut CallRow) {
+    fn call(&self, row: &mut CallRow, kinds: &[u32]) {
         self.time(&mut row.at);
         self.socket(&mut row.conn);
+        row.kind = kinds[row.kind as usize];
     }
 
     fn trouble(&self, row: &mut TroubleRow) {
@@ -213,14 +215,15 @@ mod tests {
         };
         let told = |records: &Records| {
             let Records { connections, exchanges, translations, more, calls, troubles, far, named, pods, .. } = records;
-            let Records { connection_kinds, exchange_kinds, nat_kinds, translation_kinds, .. } = records;
+            let Records { connection_kinds, exchange_kinds, call_kinds, nat_kinds, translation_kinds, .. } = records;
             let cookies: Vec<u64> = connections.iter().map(|row| records.cookie(row.id)).collect();
             format!(
                 "{connections:?} {exchanges:?} {translations:?} {more:?} {calls:?} {troubles:?} {far:?} {named:?} {cookies:?}
-                {:?} {:?} {:?} {:?} {:?}",
+                {:?} {:?} {:?} {:?} {:?} {:?}",
                 pods.list(),
                 connection_kinds.list(),
                 exchange_kinds.list(),
+                call_kinds.list(),
                 nat_kinds.list(),
                 translation_kinds.list()
             )

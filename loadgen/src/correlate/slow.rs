@@ -1,33 +1,31 @@
 //! The slowest successes, explained like failures.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::cluster::PodAt;
 use super::context::Context;
 use super::hops::{Part, Stretch, stretches};
 use super::ledger::start_ns;
+use super::limits::SYN_TIMEOUT_NS;
 use super::seen::Conn;
 use super::stopped::Stopped;
 use crate::report::schema::{SlowCause, SlowRequest};
 
-/// A SYN is repeated after one second; nothing faster is one.
-const SYN_TIMEOUT_NS: u64 = 900_000_000;
-
 /// So many of the slowest successes, the slowest first.
 pub fn slowest(ctx: &Context<'_, '_>, count: usize) -> Vec<SlowRequest> {
-    let mut by_latency: Vec<(Reverse<u64>, u32)> = ctx
-        .client
-        .iter()
-        .enumerate()
-        .filter(|(_, client)| client.succeeded())
-        .map(|(position, client)| (Reverse(client.end_ns.saturating_sub(start_ns(client))), position as u32))
-        .collect();
-    if by_latency.len() > count {
-        by_latency.select_nth_unstable(count);
-        by_latency.truncate(count);
+    // The one to give way is on top.
+    let mut slowest: BinaryHeap<(Reverse<u64>, u32)> = BinaryHeap::new();
+    for (position, client) in (0..).zip(ctx.client.iter()).filter(|(_, client)| client.succeeded()) {
+        let one = (Reverse(client.end_ns.saturating_sub(start_ns(client))), position);
+        if slowest.len() < count {
+            slowest.push(one);
+        } else if let Some(mut least) = slowest.peek_mut().filter(|least| one < **least) {
+            *least = one;
+        }
     }
-    by_latency.sort_unstable();
-    by_latency.into_iter().map(|(Reverse(latency_ns), request)| explain(ctx, request, latency_ns)).collect()
+    let slowest = slowest.into_sorted_vec().into_iter();
+    slowest.map(|(Reverse(latency_ns), request)| explain(ctx, request, latency_ns)).collect()
 }
 
 fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest {

@@ -44,12 +44,14 @@ impl Stopped {
 
     /// The limit is the reason: it stopped the pod for at least half of the time. Or, where the pod ran for what its limit allows
     /// throughout, for no less than that, and for at least half of what is left, in which it could only wait. Or, where it had work and no
-    /// CPU for half of the time, for at least half of that.
+    /// CPU for half of the time, for at least half of that; and there it is enough that the pod ran for what its limit allows throughout:
+    /// whoever else had the CPU took none that it could have used.
     fn explains(self) -> bool {
         let stopped_us = self.middle_us();
         let ran_us = self.used_up.map_or(0, |used_up| used_up.ran_us(self.part_us));
         let by_stops = stopped_us >= ran_us && stopped_us * 2 >= self.part_us.saturating_sub(ran_us);
-        self.part_us > 0 && (by_stops || (self.waited_most() && stopped_us * 2 >= self.waited_us))
+        let of_waits = self.used_up.is_some() || stopped_us * 2 >= self.waited_us;
+        self.part_us > 0 && (by_stops || (self.waited_most() && of_waits))
     }
 
     fn waited_most(self) -> bool {

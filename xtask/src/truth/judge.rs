@@ -30,6 +30,8 @@ pub enum Hits {
     TraceDigit,
     /// Every one that was sent in this window.
     Window(Window),
+    /// Every one that was sent in this window came late by it, and where its client did not wait so long, that is what it met.
+    LateIn(Window),
     /// Those that were sent in this window and failed: the rest met nothing.
     FailedIn(Window),
     /// So many, in the order in which they were sent, from then on.
@@ -154,6 +156,13 @@ fn truth_of(said: &Said, request: &Request, counted: &mut [u64]) -> Verdict {
         let hit = match truth.hits {
             Hits::TraceDigit => request.seq % 16 < 8,
             Hits::Window(window) => window.contains(request.sent_ns),
+            Hits::LateIn(window) => {
+                let inside = window.contains(request.sent_ns);
+                if inside && !request.succeeded {
+                    return Verdict::Is("client_timeout");
+                }
+                inside
+            }
             Hits::FailedIn(window) => {
                 let inside = window.contains(request.sent_ns);
                 if inside && request.succeeded {
@@ -280,6 +289,16 @@ mod tests {
         let judged = judge(&said(hits), &[request(1, 101, None), request(2, 102, Some("pod_5xx"))]);
         assert_eq!((judged.matrix[NONE][NONE], judged.matrix["pod_5xx"]["pod_5xx"]), (1, 1));
     }
+
+    #[test]
+    fn what_makes_answers_late_may_exhaust_a_clients_patience() {
+        let late = Request { succeeded: true, ..request(1, 101, Some("pod_5xx")) };
+        let requests = [late, request(2, 102, Some("client_timeout")), request(3, 103, Some("pod_5xx"))];
+        let judged = judge(&said(Hits::LateIn(Window { from_ns: 100, to_ns: 105 })), &requests);
+        assert_eq!((judged.matrix["pod_5xx"]["pod_5xx"], judged.matrix["client_timeout"]["client_timeout"]), (1, 1));
+        assert_eq!(judged.mistakes.len(), 1, "no client gave up on an answer of 500");
+    }
+
     #[test]
     fn on_a_busy_node_only_a_late_success_is_not_judged() {
         let late = Request { succeeded: true, ..request(9, 200, Some("slow_gateway")) };

@@ -32,18 +32,20 @@ pub struct UsedUp {
 }
 
 impl UsedUp {
-    /// From `from_ns` to `to_ns` no whole period went by that did not end with a stop. Then the pod ran for what its limit allows, and
-    /// no longer. `stops` in order of time. `None`: not so, or the limit is not known.
+    /// From `from_ns` to `to_ns` no whole period went by that did not end with a stop, and such periods are half of that time or more.
+    /// Then the pod ran for what its limit allows, and no longer. `stops` in order of time. `None`: not so, or the limit is not known.
     pub fn throughout(stops: &[Stops], from_ns: u64, to_ns: u64) -> Option<Self> {
         let known = stops.iter().filter(|stop| stop.quota_us > 0 && stop.period_us > 0);
         let mut inside = known.filter(|stop| stop.to_ns > from_ns && stop.from_ns < to_ns).peekable();
-        let Stops { quota_us, period_us, .. } = **inside.peek()?;
-        // A stop ended somewhere between its two readings: the next is due a period after the later one.
-        let due_ns = inside.try_fold(from_ns + period_us * 1_000, |due_ns, stop| {
-            (stop.from_ns <= due_ns).then_some(stop.to_ns + period_us * 1_000)
+        let Stops { quota_us, period_us, from_ns: first_ns, .. } = **inside.peek()?;
+        let period_ns = period_us * 1_000;
+        // The time may begin in the middle of a period, and that one need not end with a stop. Later ones must: a stop ended
+        // somewhere between its two readings, and the next is due a period after the later one.
+        let due_ns = inside.try_fold(from_ns + 2 * period_ns, |due_ns, stop| {
+            (stop.from_ns <= due_ns).then_some(stop.to_ns + period_ns)
         });
-        let until_ns = due_ns?;
-        (until_ns >= to_ns).then_some(Self { quota_us, period_us })
+        let used_up_ns = to_ns.saturating_sub(first_ns.saturating_sub(period_ns).max(from_ns));
+        (due_ns? >= to_ns && used_up_ns * 2 >= to_ns - from_ns).then_some(Self { quota_us, period_us })
     }
 
     /// How long it ran at most in a time of that length.
@@ -127,7 +129,15 @@ mod tests {
         assert_eq!(UsedUp::throughout(&every, 0, 320 * MS), used_up);
         assert_eq!(UsedUp::throughout(&every, 0, 400 * MS), None, "none ended in the last hundred");
         assert_eq!(UsedUp::throughout(&[every[0], every[2]], 0, 320 * MS), None, "none ended between 70 and 250");
-        assert_eq!(UsedUp::throughout(&every[1..], 0, 320 * MS), None, "the first came late");
+        assert_eq!(
+            UsedUp::throughout(&every[1..], 0, 320 * MS),
+            used_up,
+            "the first may have ended a period that began earlier"
+        );
+        assert_eq!(UsedUp::throughout(&every[2..], 0, 320 * MS), None, "the first came late");
+        assert_eq!(UsedUp::throughout(&every[1..2], 0, 160 * MS), used_up, "a period of 160 ms");
+        assert_eq!(UsedUp::throughout(&[stop(190)], 0, 195 * MS), used_up, "a period of 195 ms");
+        assert_eq!(UsedUp::throughout(&[stop(199)], 0, 190 * MS), None, "none ended inside");
         assert_eq!(UsedUp::throughout(&every, 280 * MS, 320 * MS), None, "nothing inside");
         let unknown = every.map(|stop| Stops { quota_us: 0, period_us: 0, ..stop });
         assert_eq!(UsedUp::throughout(&unknown, 0, 320 * MS), None);

@@ -146,7 +146,8 @@ pub const CPU_PRESSURE: Injector = Injector {
             "each needs 130 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
         );
         let unsure = vec![Window { from_ns: 0, to_ns: u64::MAX }];
-        Ok(Said { truths: vec![window("cpu_pressure", from_ns, u64::MAX, why)], unsure, ..Said::default() })
+        let hits = Hits::LateIn(Window { from_ns, to_ns: u64::MAX });
+        Ok(Said { truths: vec![Truth { cause: "cpu_pressure", hits, why }], unsure, ..Said::default() })
     },
 };
 

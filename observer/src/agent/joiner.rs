@@ -279,13 +279,18 @@ impl Joiner {
 }
 
 fn query(connection: &Connection) -> Query {
+    // A reset that leaves before the handshake is complete is drawn by an answer to an earlier connection of the same ports. The kernel
+    // sends the SYN again at once, and the rules choose again: also where its repetition was not told.
+    let reset_ns = connection.reset_sent_ns;
+    let drawn = reset_ns.is_some_and(|reset_ns| connection.established_ns.is_none_or(|at_ns| reset_ns < at_ns));
+    let syn_retransmits = connection.syn_retransmits.max(u32::from(drawn));
     Query {
         original: Tuple { src: connection.local, dst: connection.remote },
         opened_ns: connection.opened_ns,
         conn: connection.conn,
-        syn_retransmits: connection.syn_retransmits,
+        syn_retransmits,
         // Its last SYN is not known, but it was not sent after the answer, nor after the end.
-        last_syn_ns: match connection.syn_retransmits {
+        last_syn_ns: match syn_retransmits {
             0 => connection.opened_ns,
             _ => connection.established_ns.or(connection.closed_ns).unwrap_or(connection.opened_ns),
         },

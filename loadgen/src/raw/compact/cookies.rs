@@ -9,7 +9,10 @@ const PAGE: u64 = 16;
 /// All cookies.
 #[derive(Clone, Debug, Default)]
 pub struct Cookies {
-    pages: FxHashMap<(u16, u64), u32>,
+    /// Number of each page. Empty beside some pages: not needed any more, and made again where it is.
+    numbers: FxHashMap<(u16, u64), u32>,
+    /// Node of each page.
+    nodes: Vec<u16>,
     /// First cookie of each page.
     firsts: Vec<u64>,
 }
@@ -21,21 +24,32 @@ impl Cookies {
     }
 
     fn page(&mut self, node: u16, page: u64) -> u32 {
+        if self.numbers.is_empty() {
+            self.numbers = self.pages().zip(0..).collect();
+        }
         let next = self.firsts.len() as u32;
-        let number = *self.pages.entry((node, page)).or_insert(next);
+        let number = *self.numbers.entry((node, page)).or_insert(next);
         if number == next {
+            self.nodes.push(node);
             self.firsts.push(page * PAGE);
         }
         number
     }
 
+    fn pages(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.nodes.iter().zip(&self.firsts).map(|(node, first)| (*node, first / PAGE))
+    }
+
     /// Keeps the pages of another list; tells the number of each, in their order.
     pub fn append(&mut self, other: &Self) -> Vec<u32> {
-        let mut pages = vec![(0, 0); other.firsts.len()];
-        for (page, number) in &other.pages {
-            pages[*number as usize] = *page;
-        }
-        pages.into_iter().map(|(node, page)| self.page(node, page)).collect()
+        other.pages().map(|(node, page)| self.page(node, page)).collect()
+    }
+
+    /// Gives back memory that is not used, after the last cookie.
+    pub fn shrink(&mut self) {
+        self.numbers = FxHashMap::default();
+        self.nodes.shrink_to_fit();
+        self.firsts.shrink_to_fit();
     }
 
     /// Number of a socket whose list was kept by [`Self::append`].
@@ -68,6 +82,9 @@ mod tests {
             assert_eq!(cookies.cookie(*number), *cookie);
             assert!((*number as usize) < cookies.len());
         }
+        cookies.shrink();
+        let again: Vec<u32> = sockets.iter().map(|(node, cookie)| cookies.number(*node, *cookie)).collect();
+        assert_eq!(again, numbers);
         let different: std::collections::HashSet<&u32> = numbers.iter().collect();
         assert_eq!(different.len(), sockets.len());
     }

@@ -107,6 +107,7 @@ impl Records {
         self.calls.shrink_to_fit();
         self.troubles.shrink_to_fit();
         self.far.shrink();
+        self.cookies.shrink();
     }
 
     /// Keeps a record of that node.

@@ -310,3 +310,24 @@ fn connections_from_one_port_get_their_entries_in_order() {
     let new = |conn, backend: &str| (conn, NatSource::New, backend.to_owned());
     assert_eq!(chosen, [new(1, BACKEND), new(2, BACKEND), new(3, "10.244.0.8:5678")]);
 }
+
+/// The SYN meets the end of an earlier connection from the same port, and is sent again within milliseconds.
+#[test]
+fn a_reset_within_the_handshake_means_that_the_syn_was_sent_again() {
+    let mut joiner = joiner();
+    PIECES.iter().take(6).for_each(|piece| tell(&mut joiner, *piece, OPENED_NS - 5_000 * MS));
+    joiner.pods.apply(pod("echo-2", "10.244.0.8"), OPENED_NS - 5_000 * MS);
+    let second =
+        Entry { reply: Tuple { src: "10.244.0.8:5678".parse().unwrap(), ..entry().reply }, id: Some(2), ..entry() };
+    joiner.learned(Learned::Made(entry(), OPENED_NS + 2 * MS), OPENED_NS + 2 * MS);
+    joiner.learned(Learned::Destroyed(entry(), OPENED_NS + 2 * MS), OPENED_NS + 2 * MS);
+    joiner.learned(Learned::Made(second, OPENED_NS + 16 * MS), OPENED_NS + 16 * MS);
+    let mut attempt = attempt();
+    attempt.record.reset_received_ns = None;
+    attempt.record.reset_sent_ns = Some(OPENED_NS + 27_000);
+    attempt.record.established_ns = Some(OPENED_NS + 14 * MS);
+    attempt.record.outcome = Outcome::Established;
+    joiner.offer(Output::Connection(attempt), false, OPENED_NS + 20 * MS);
+    let nat = connections(settle(&mut joiner, OPENED_NS + 2_000 * MS))[0].nat.clone().unwrap();
+    assert_eq!((nat.source, nat.entries, nat.chosen.to_string()), (NatSource::New, 2, "10.244.0.8:5678".to_owned()));
+}

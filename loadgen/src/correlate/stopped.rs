@@ -107,7 +107,18 @@ impl Throttled {
 
 #[cfg(test)]
 mod tests {
-    use super::Throttled;
+    use super::{Stopped, Throttled, UsedUp};
+
+    /// As measured beside four busy processes: 80 ms of work, 20 ms allowed of every 100.
+    #[test]
+    fn a_limit_that_was_used_up_is_the_reason_also_where_others_were_busy() {
+        let used_up = Some(UsedUp { quota_us: 20_000, period_us: 100_000 });
+        let (least_us, most_us, part_us, waited_us) = (61_000, 125_000, 346_000, 255_000);
+        let stopped = Stopped { least_us, most_us, part_us, used_up, waited_us, around: None };
+        assert!(stopped.explains());
+        assert!(!Stopped { used_up: None, ..stopped }.explains(), "then others had the CPU");
+        assert!(!Stopped { waited_us: 100_000, ..stopped }.explains(), "it did not wait for most of the time");
+    }
 
     #[test]
     fn throttling_is_only_claimed_where_the_rest_of_the_window_cannot_hold_it() {

@@ -2,6 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::raw::compact::Numbers;
+
 /// Who may be the one that chooses. A balancer with a state of its own (a turn, a count) shows its pattern only in its own
 /// choices: those of several, mixed, look like chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,8 +66,7 @@ pub struct Choices {
     pub pods: usize,
     list: Vec<Choice>,
     /// Each combination once, in order of its first choice: there may be millions of choices, and few choosers.
-    choosers: Vec<Choosers>,
-    numbers: FxHashMap<Choosers, u32>,
+    choosers: Numbers<Choosers>,
 }
 
 impl Choices {
@@ -76,11 +77,7 @@ impl Choices {
 
     /// The next choice in order of time: a position among the pods, and who made it.
     pub fn push(&mut self, pod: u32, choosers: Choosers) {
-        let next = self.choosers.len() as u32;
-        let by = *self.numbers.entry(choosers).or_insert(next);
-        if by == next {
-            self.choosers.push(choosers);
-        }
+        let by = self.choosers.of_value(choosers);
         self.list.push(Choice { pod, by });
     }
 
@@ -102,7 +99,7 @@ impl Choices {
             // Numbers by first appearance: equal lists are equal partitions.
             let mut numbers = FxHashMap::default();
             let mut partition = Vec::with_capacity(self.choosers.len());
-            for choosers in &self.choosers {
+            for choosers in self.choosers.list() {
                 let next = numbers.len() as u32;
                 partition.push(*numbers.entry(choosers[level as usize]).or_insert(next));
             }

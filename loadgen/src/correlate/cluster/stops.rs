@@ -135,8 +135,12 @@ mod tests {
             "the first may have ended a period that began earlier"
         );
         assert_eq!(UsedUp::throughout(&every[2..], 0, 320 * MS), None, "the first came late");
-        assert_eq!(UsedUp::throughout(&every[1..2], 0, 160 * MS), used_up, "a period of 160 ms");
-        assert_eq!(UsedUp::throughout(&[stop(190)], 0, 195 * MS), used_up, "a period of 195 ms");
+        assert_eq!(
+            UsedUp::throughout(&every[1..2], 0, 160 * MS),
+            used_up,
+            "one whole period, and what was left of another"
+        );
+        assert_eq!(UsedUp::throughout(&[stop(190)], 0, 195 * MS), used_up, "a whole period is half of it");
         assert_eq!(UsedUp::throughout(&[stop(199)], 0, 190 * MS), None, "none ended inside");
         assert_eq!(UsedUp::throughout(&every, 280 * MS, 320 * MS), None, "nothing inside");
         let unknown = every.map(|stop| Stops { quota_us: 0, period_us: 0, ..stop });

@@ -18,6 +18,7 @@ mod text;
 pub use address::Address;
 pub(crate) use kinds::{ConnectionKind, ExchangeKind, TranslationKind};
 pub use maybe::Maybe;
+pub(crate) use numbers::Numbers;
 pub(crate) use records::Mention;
 pub use records::Records;
 pub use requests::{Request, Requests};

@@ -1,4 +1,4 @@
-//! Resets and retransmissions.
+//! Resets, and retransmissions that no callback tells (see `sock_ops`).
 
 use core::ffi::c_void;
 
@@ -45,18 +45,10 @@ pub fn pw_receive_reset_2(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// A segment, or a SYN, leaves again.
+/// A segment, or a SYN, leaves again: of sockets whose retransmissions no callback tells.
 #[btf_tracepoint(function = "tcp_retransmit_skb")]
 pub fn pw_retransmit(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: the first argument is a socket.
-    unsafe { mark(ctx.arg(0), Kind::RETRANSMIT, Turn::First) };
-    0
-}
-
-/// The same, for what the first was not run for.
-#[btf_tracepoint(function = "tcp_retransmit_skb")]
-pub fn pw_retransmit_2(ctx: BtfTracePointContext) -> i32 {
-    // SAFETY: as above.
     unsafe { mark(ctx.arg(0), Kind::RETRANSMIT, Turn::Second) };
     0
 }
@@ -74,14 +66,23 @@ unsafe fn mark(sk: *mut c_void, kind: u32, turn: Turn) {
     // SAFETY: the helper takes the tracepoint's socket; its result is checked.
     unsafe {
         let socket = socket(sk);
-        if socket.is_null() || !takes(socket, turn, told, told) {
-            return;
+        if !socket.is_null() && takes(socket, turn, told, told) {
+            tell(socket, kind);
         }
-        emit(Counter::RING_MARK, || Header {
-            kind,
-            flags: 0,
-            at_ns: bpf_ktime_get_ns(),
-            cookie: (*socket).owner.cookie,
-        });
     }
+}
+
+/// # Safety
+///
+/// `socket` must be a value of the socket storage.
+#[inline(always)]
+pub unsafe fn tell(socket: *mut Socket, kind: u32) {
+    emit(Counter::RING_MARK, || Header {
+        kind,
+        flags: 0,
+        // SAFETY: a helper without arguments, and a value as above.
+        at_ns: unsafe { bpf_ktime_get_ns() },
+        // SAFETY: as above.
+        cookie: unsafe { (*socket).owner.cookie },
+    });
 }

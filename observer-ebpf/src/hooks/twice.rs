@@ -12,7 +12,7 @@ use crate::maps::count;
 /// Which of the two it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Attached first, hence run first.
+    /// Run first: attached first, or a callback that comes before the tracepoint.
     First,
     /// Run behind it, for the same event.
     Second,

@@ -49,7 +49,7 @@ counters! {
     SEGMENTS_NOT_HTTP = 11, "segments_not_http", false;
     /// Sockets met that are older than the observer.
     FOUND = 12, "sockets_older_than_observer", false;
-    /// Events of watched sockets that the second of two programs told, since the kernel had not run the first.
+    /// Events of watched sockets that the second of two programs told: the kernel had not run the first, or the socket is older.
     TOLD_SECOND = 13, "told_by_second_program", false;
 }
 

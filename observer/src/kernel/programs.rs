@@ -31,7 +31,7 @@ pub(super) struct Spec {
     pub(super) since: &'static str,
     pub(super) required: bool,
     pub(super) lost_without: &'static str,
-    /// The other program at the same tracepoint: what the kernel does not run one of them for, the other tells.
+    /// The other program for the same events: what the kernel does not run one of them for, the other tells.
     pub(super) twin: Option<&'static str>,
 }
 
@@ -110,16 +110,8 @@ pub(super) const TABLE: &[Spec] = &[
         hook: Hook::Tracepoint("tcp_retransmit_skb"),
         since: "5.11",
         required: false,
-        lost_without: "retransmissions: the cause of answers that are slow by a second",
-        twin: Some("pw_retransmit_2"),
-    },
-    Spec {
-        name: "pw_retransmit_2",
-        hook: Hook::Tracepoint("tcp_retransmit_skb"),
-        since: "5.11",
-        required: false,
-        lost_without: AS_SECOND,
-        twin: Some("pw_retransmit"),
+        lost_without: "retransmissions on connections that are older than the observer",
+        twin: Some("pw_sock_ops"),
     },
     Spec {
         name: "pw_recv",
@@ -166,7 +158,7 @@ pub(super) const TABLE: &[Spec] = &[
         hook: Hook::SockOps,
         since: "5.14",
         required: true,
-        lost_without: "the beginning of connections",
+        lost_without: "the beginning of connections, and retransmissions",
         twin: None,
     },
 ];

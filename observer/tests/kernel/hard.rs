@@ -120,9 +120,28 @@ fn lose(rule: &str) {
 /// Each third segment with data is lost and sent again: no byte counts twice, and no exchange is missed.
 #[test]
 fn lost_segments_are_sent_again_and_counted_once() {
+    segments_are_lost(20_801, Age::Younger);
+}
+
+/// The same on a connection that is older than the observer, for which the kernel calls no callback.
+#[test]
+fn lost_segments_of_an_older_connection() {
+    segments_are_lost(20_803, Age::Older);
+}
+
+/// Of a connection, beside the observer's.
+#[derive(Clone, Copy, PartialEq)]
+enum Age {
+    Younger,
+    Older,
+}
+
+fn segments_are_lost(port: u16, age: Age) {
     let Some(mut observed) = observe() else { return };
-    let address = SocketAddr::from(([127, 0, 0, 1], 20_801));
-    observed.watch(address);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    if age == Age::Younger {
+        observed.watch(address);
+    }
     in_own_network(|| {
         let listener = TcpListener::bind(address).unwrap();
         lose(&format!("tcp sport {0} tcp flags & psh == psh numgen inc mod 3 1", address.port()));
@@ -135,6 +154,9 @@ fn lost_segments_are_sent_again_and_counted_once() {
             }
         });
         let mut client = connect(address);
+        if age == Age::Older {
+            observed.watch(address);
+        }
         for _ in 0..6 {
             client.write_all(GET).unwrap();
             read_bytes(&mut client, OK.len());

@@ -32,4 +32,20 @@ facts! {
     SK_ERR_OFFSET => sk_err_offset;
     /// Place of `srtt_us` in `struct tcp_sock`. 0: unknown.
     SRTT_OFFSET => srtt_offset;
+    /// The places of a socket's ends, which follow, are known.
+    HAS_SOCKET_ENDS => has_socket_ends;
+    /// Place of `skc_family` in `struct sock_common`.
+    FAMILY_OFFSET => family_offset;
+    /// Place of `skc_rcv_saddr` in `struct sock_common`.
+    LOCAL_V4_OFFSET => local_v4_offset;
+    /// Place of `skc_daddr` in `struct sock_common`.
+    REMOTE_V4_OFFSET => remote_v4_offset;
+    /// Place of `skc_v6_rcv_saddr` in `struct sock_common`.
+    LOCAL_V6_OFFSET => local_v6_offset;
+    /// Place of `skc_v6_daddr` in `struct sock_common`.
+    REMOTE_V6_OFFSET => remote_v6_offset;
+    /// Place of `skc_dport` in `struct sock_common`.
+    REMOTE_PORT_OFFSET => remote_port_offset;
+    /// Place of `inet_sport` in `struct inet_sock`. It stays when the port itself is given back.
+    LOCAL_PORT_OFFSET => local_port_offset;
 }

@@ -1,12 +1,14 @@
 //! Addresses of a socket, read field by field: the verifier knows these fields, not the bytes of a struct.
 
-use core::ptr::read_volatile;
+use core::{ffi::c_void, ptr::read_volatile};
 
 use aya_ebpf::{
     bindings::{__sk_buff, bpf_sock, bpf_sock_ops},
     helpers::generated::bpf_skb_load_bytes,
 };
 use observer_ebpf::wire::Tuple;
+
+use crate::{features, hooks::fields::read};
 
 const AF_INET: u32 = 2;
 const ETH_P_IP: u16 = 0x0800;
@@ -80,6 +82,27 @@ pub unsafe fn of_socket(sk: *mut bpf_sock) -> Tuple {
             remote_port: u16::from_be((*sk).dst_port),
             reserved: 0,
         }
+    }
+}
+
+/// Addresses of a socket that no context shows, at the places that the loader found.
+///
+/// # Safety
+///
+/// `sk` must be a socket, and the places must be known.
+#[inline(always)]
+pub unsafe fn of_unconnected(sk: *mut c_void) -> ([u8; 16], [u8; 16]) {
+    // SAFETY: as above.
+    unsafe {
+        if read(sk, features::family_offset()) & 0xffff == AF_INET {
+            let local = [0, 0, MAPPED, read(sk, features::local_v4_offset())];
+            let remote = [0, 0, MAPPED, read(sk, features::remote_v4_offset())];
+            return (address(local), address(remote));
+        }
+        let (local, remote) = (features::local_v6_offset(), features::remote_v6_offset());
+        let local = [read(sk, local), read(sk, local + 4), read(sk, local + 8), read(sk, local + 12)];
+        let remote = [read(sk, remote), read(sk, remote + 4), read(sk, remote + 8), read(sk, remote + 12)];
+        (address(local), address(remote))
     }
 }
 

@@ -89,6 +89,7 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
         clock,
         clocks: &clocks,
         clock_error_ns,
+        dials: std::sync::OnceLock::new(),
     };
     then(&ctx, &timeline)
 }

@@ -18,6 +18,7 @@ use crate::{
         capture::tell_held,
         fields::read,
         twice::{Turn, takes},
+        undialled,
     },
     maps::{CONNECTING, emit, socket},
 };
@@ -52,6 +53,10 @@ unsafe fn changed(sk: *mut c_void, old: u32, new: u32, turn: Turn) {
             _ => return,
         }
         let socket = socket(sk);
+        if socket.is_null() && old == State::SYN_SENT && new == State::CLOSE {
+            undialled::closed(sk, turn);
+            return;
+        }
         if socket.is_null() || !takes(socket, turn, Socket::TOLD_STATE, new) {
             return;
         }

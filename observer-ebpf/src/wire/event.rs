@@ -33,6 +33,8 @@ pub enum Event<'a> {
     Release(Call),
     /// An error was reported to the socket's owner; `flags` is its errno, 0 for an ICMP error.
     Error(Header),
+    /// `connect()` failed, since there was no source port.
+    Undialled(Open),
 }
 
 impl<'a> Event<'a> {
@@ -58,6 +60,7 @@ impl<'a> Event<'a> {
             Kind::SEND => Self::Send(Call::read(record)?),
             Kind::RELEASE => Self::Release(Call::read(record)?),
             Kind::ERROR => Self::Error(header),
+            Kind::UNDIALLED => Self::Undialled(Open::read(record)?),
             _ => return None,
         })
     }
@@ -68,7 +71,8 @@ impl<'a> Event<'a> {
             Self::Connect(open)
             | Self::EstablishedActive(open)
             | Self::EstablishedPassive(open)
-            | Self::Found(open) => &open.header,
+            | Self::Found(open)
+            | Self::Undialled(open) => &open.header,
             Self::State(state) => &state.header,
             Self::ResetSent(header) | Self::ResetReceived(header) | Self::Retransmit(header) | Self::Error(header) => {
                 header

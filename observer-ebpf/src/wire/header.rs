@@ -53,4 +53,6 @@ impl Kind {
     /// Header only: an error was reported to the socket's owner. `flags` is its errno; 0: an ICMP error that did not end
     /// anything by itself.
     pub const ERROR: u32 = 14;
+    /// [`super::Open`]: `connect()` failed, since there was no source port.
+    pub const UNDIALLED: u32 = 15;
 }

@@ -2,7 +2,8 @@
 
 use super::{Header, Tuple, Wire};
 
-/// A connection begins: [`super::Kind::CONNECT`], the two `ESTABLISHED`, [`super::Kind::FOUND`].
+/// A connection begins: [`super::Kind::CONNECT`], the two `ESTABLISHED`, [`super::Kind::FOUND`]; or it cannot:
+/// [`super::Kind::UNDIALLED`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Open {

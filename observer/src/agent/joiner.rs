@@ -10,7 +10,9 @@ use crate::nat::conntrack::Learned;
 use crate::nat::{Entry, NatTable, Query, Tuple};
 use crate::pods::topology::Parts;
 use crate::pods::{PodIndex, Role, Topology};
-use crate::record::{Connection, Exchange, ExpiredEntry, Hop, Nat, NatSource, PodRef, PodSource, Record, Translation};
+use crate::record::{
+    Connection, Exchange, ExpiredEntry, Hop, Nat, NatSource, Outcome, PodRef, PodSource, Record, Translation,
+};
 
 use super::tally::Tally;
 
@@ -147,9 +149,12 @@ impl Joiner {
 
     /// Takes a record of the flow table. `snapshot`: it goes on, and will be told again.
     pub fn offer(&mut self, output: Output, snapshot: bool, now_ns: u64) {
+        // What was not sent was not translated.
+        let mut nat_done = false;
         let (item, due_ns) = match output {
             Output::Connection(seen) => {
-                let due = if seen.side == Side::Client && self.nat_read_until_ns.is_some() {
+                nat_done = seen.record.outcome == Outcome::NoSourcePort;
+                let due = if seen.side == Side::Client && !nat_done && self.nat_read_until_ns.is_some() {
                     let query = query(&seen.record);
                     self.nat.opened(&query);
                     query.last_syn_ns + NAT_SETTLE_NS
@@ -160,7 +165,7 @@ impl Joiner {
             }
             Output::Exchange(seen) => (Item::Exchange(seen), now_ns),
         };
-        self.wait(Box::new(Waiting { item, arrived_ns: now_ns, snapshot, nat_done: false, nat_asked: false }), due_ns);
+        self.wait(Box::new(Waiting { item, arrived_ns: now_ns, snapshot, nat_done, nat_asked: false }), due_ns);
     }
 
     /// Takes what conntrack tells.

@@ -74,6 +74,9 @@ impl Conn {
 
     /// What became of an attempt that was never established.
     fn failed_attempt(&self) -> Outcome {
+        if self.record.local.port() == 0 {
+            return Outcome::NoSourcePort;
+        }
         if self.record.reset_received_ns.is_some() {
             return Outcome::Refused;
         }

@@ -90,6 +90,10 @@ impl FlowTable {
             Event::Error(header) => self.mark(header, |conn, _| {
                 conn.reported = Some(header.flags);
             }),
+            Event::Undialled(open) => {
+                self.connect(open, out);
+                self.undialled(&open.header);
+            }
         }
     }
 
@@ -149,6 +153,14 @@ impl FlowTable {
             self.threads.made(open.thread, call);
         }
         self.insert(conn, out);
+    }
+
+    /// The attempt that has just begun was over at once.
+    fn undialled(&mut self, header: &Header) {
+        let Some(conn) = self.conns.get_mut(&header.cookie) else { return };
+        conn.record.closed_ns = Some(header.at_ns);
+        conn.ended_ns = Some(header.at_ns);
+        self.closing.push_back((header.at_ns.saturating_add(self.config.linger_ns), header.cookie));
     }
 
     fn established(&mut self, open: &Open, side: Side, out: &mut Vec<Output>) {

@@ -74,6 +74,8 @@ pub enum Outcome {
     Unanswered,
     /// An ICMP error or a local reject ended it.
     Unreachable,
+    /// There was no source port for it: nothing was sent. `local` has port 0 then.
+    NoSourcePort,
     /// Still in the handshake when recorded.
     Pending,
 }

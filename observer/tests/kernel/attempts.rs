@@ -117,3 +117,28 @@ fn still_pending_at_the_close_of_a_run() {
     let outcomes: Vec<_> = observed.connections(Side::Client).iter().map(|record| record.outcome).collect();
     assert_eq!(outcomes, [Outcome::Pending, Outcome::Unanswered]);
 }
+
+/// The only source port is in use: nothing is sent, and no hook but the end of the attempt tells of it.
+#[test]
+fn without_a_source_port() {
+    for address in [address(), SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address().port()))] {
+        let Some(mut observed) = observe() else { return };
+        observed.watch(address);
+        in_own_network(|| {
+            std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40000").unwrap();
+            let _listener = TcpListener::bind(address).unwrap();
+            let _only = TcpStream::connect(address).unwrap();
+            let error = TcpStream::connect(address).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::AddrNotAvailable);
+        });
+        observed.settle();
+        let connections = observed.connections(Side::Client);
+        let outcomes: Vec<_> = connections.iter().map(|record| record.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Established, Outcome::NoSourcePort]);
+        let (only, record) = (&connections[0], &connections[1]);
+        assert_eq!((record.remote, record.local), (address, SocketAddr::new(address.ip(), 0)));
+        assert_eq!((record.syn_retransmits, record.established_ns), (0, None));
+        assert!(record.opened_ns > only.opened_ns && record.closed_ns == Some(record.opened_ns));
+        assert_eq!((record.thread, only.thread.is_some()), (only.thread, true));
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
 pub fn chance_and_the_counts_of_conntrack(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast")?;
     let conntrack = Conntrack::start(bench, "balance")?;
-    let run = bench.experiment("balance", &["balance", "--rate", "100", "--duration", "15s"])?;
+    let run = bench.experiment("balance", &["balance", "--rate", "100", "--duration", "10s"])?;
     let theirs = conntrack.stop_by_backend(&cluster_ip(bench, "ml-inference-service")?, "5000", run.started_s()?)?;
     run.assert_closed()?;
     let balance = &run.report["balance"];
@@ -56,7 +56,7 @@ pub fn kept_connections_are_named(bench: &Bench) -> Result<()> {
 /// One pod is told to wait: it is named, the client's p99 shows it, the rules do not react, and it is fast again afterwards.
 pub fn a_slow_pod_is_named_and_restored(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast")?;
-    let arguments = ["slow-pod", "--rate", "90", "--by", "delay", "--before", "6s", "--during", "10s", "--after", "5s"];
+    let arguments = ["slow-pod", "--rate", "90", "--by", "delay", "--before", "4s", "--during", "8s", "--after", "3s"];
     let run = bench.experiment("slow-pod", &arguments)?;
     run.assert_closed()?;
     let slow = &run.report["slow_pod"];
@@ -79,7 +79,7 @@ pub fn a_slow_pod_is_named_and_restored(bench: &Bench) -> Result<()> {
 pub fn a_pod_with_less_cpu_is_restored(bench: &Bench) -> Result<()> {
     bench.deploy("overlays/local-fast")?;
     let arguments = [
-        "slow-pod", "--rate", "60", "--by", "cpu", "--cpu", "10m", "--before", "6s", "--during", "10s", "--after", "5s",
+        "slow-pod", "--rate", "60", "--by", "cpu", "--cpu", "10m", "--before", "4s", "--during", "8s", "--after", "3s",
     ];
     let run = bench.experiment("slow-pod-cpu", &arguments)?;
     ensure!(run.report["slow_pod"]["by"] == "cpu", "{}", run.report["slow_pod"]);

@@ -12,7 +12,7 @@ use crate::{
 
 const RATE: [&str; 2] = ["--rate", "250"];
 /// Where there is nothing to come late.
-const SETTLE: [&str; 2] = ["--settle", "10s"];
+const SETTLE: [&str; 2] = ["--settle", "5s"];
 const ROLLOUT: &[&str] = &["rollout"];
 const DELETIONS: &[&str] = &["pod-delete", "--repeat", "3", "--every", "ready"];
 

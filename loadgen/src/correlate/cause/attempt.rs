@@ -2,7 +2,7 @@
 
 use observer::record::{Close, NatSource, Outcome};
 
-use super::{Decision, Facts, refused, sent, unanswered};
+use super::{Decision, Facts, dials, refused, sent, unanswered};
 use crate::correlate::cluster::PodLife;
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
@@ -17,6 +17,7 @@ pub fn decide(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, mut facts:
             Outcome::Refused => refused::cause(ctx, request, attempt, conn, &mut facts),
             Outcome::Unreachable => unanswered::unreachable(ctx, request, attempt, conn, &mut facts),
             Outcome::Unanswered | Outcome::Pending => unanswered::cause(ctx, request, attempt, conn, &mut facts),
+            Outcome::NoSourcePort => dials::none_left(ctx, conn, &mut facts),
             Outcome::Established => sent::nothing(ctx, request, attempt, conn, &mut facts),
         },
         None => Cause::Unknown,
@@ -25,6 +26,7 @@ pub fn decide(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, mut facts:
     let stale = ctx.conn(attempt).filter(|_| cause == Cause::StaleNatEntry);
     let pod = match stale.and_then(Conn::expired) {
         Some(expired) => expired.pod,
+        None if cause == Cause::GatewayOutOfPorts => ctx.front(request).pod,
         None => stale.and_then(Conn::nat_pod).or(attempt.pod),
     };
     if let Some(pod) = pod {
@@ -88,6 +90,11 @@ fn tell_conn(conn: Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
             NatSource::Direct => format!("the gateway dialled {} ({whom}) itself", nat.chosen),
         };
         facts.add(at_ns, "conntrack", what);
+    }
+    if conn.outcome() == Outcome::NoSourcePort {
+        let what =
+            format!("the gateway had no free source port for a connection to {}: nothing was sent", conn.remote());
+        return facts.add(conn.opened_ns(), "kernel", what);
     }
     let first_of_conn = attempt.exchange.is_none() || attempt.start_ns == conn.opened_ns();
     if first_of_conn {

@@ -5,12 +5,14 @@
 mod answered;
 mod attempt;
 mod client_side;
+mod dials;
 mod facts;
 mod refused;
 mod sent;
 mod unanswered;
 
 pub use client_side::in_words;
+pub use dials::Dials;
 pub use facts::Facts;
 
 use super::cluster::PodAt;

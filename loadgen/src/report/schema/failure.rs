@@ -34,6 +34,8 @@ pub enum Cause {
     NetworkLoss,
     /// The load generator's own machine had no free source port: nothing was sent.
     ClientOutOfPorts,
+    /// The gateway pod had no free source port for a connection to the Service: nothing was sent.
+    GatewayOutOfPorts,
     /// The answer was an error of the request itself (4xx).
     RequestError,
     /// None of the above is proven.

@@ -19,6 +19,7 @@ impl Cause {
             Self::ClientTimeout => "client_timeout",
             Self::NetworkLoss => "network_loss",
             Self::ClientOutOfPorts => "client_out_of_ports",
+            Self::GatewayOutOfPorts => "gateway_out_of_ports",
             Self::RequestError => "request_error",
             Self::Unknown => "unknown",
         }
@@ -40,6 +41,7 @@ impl Cause {
             Self::ClientTimeout => "given up by the client",
             Self::NetworkLoss => "lost on the network between two ends that were alive",
             Self::ClientOutOfPorts => "never sent, because the client's machine had no free source port",
+            Self::GatewayOutOfPorts => "not passed on, because the gateway pod had no free source port",
             Self::RequestError => "refused because of the request itself (4xx)",
             Self::Unknown => "without a proven cause",
         }

@@ -1,7 +1,7 @@
 //! The pod was alive.
 
 use loadgen::report::schema::{Cause, JoinedBy};
-use observer::record::Close;
+use observer::record::{Close, Outcome};
 
 use super::{failure_of, is, says};
 use crate::synthetic::{MS, World};
@@ -33,6 +33,24 @@ fn the_gateway_answered_without_an_attempt() {
     let failure = failure_of(world, flow);
     is(&failure, Cause::GatewayError, Some("gw"), TRACE);
     says(&failure, "kernel", "without having tried any pod");
+}
+
+#[test]
+fn the_gateway_had_no_source_port() {
+    let mut world = World::new("steady");
+    // Two that have their ports, the one to the same address as the one that finds none.
+    for at_ms in [500.0, 550.0] {
+        let flow = world.flow(at_ms, "a");
+        world.add(flow);
+    }
+    let mut flow = world.flow(600.0, "a").answered(502, 1);
+    let conn = flow.last().failed(Outcome::NoSourcePort, 0).conn();
+    conn.local.set_port(0);
+    conn.nat = None;
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::GatewayOutOfPorts, Some("gw"), Some(JoinedBy::ThreadOrder));
+    says(&failure, "kernel", "had no free source port for a connection to");
+    says(&failure, "kernel", "2 connections from");
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Core {
                 if it.pod.is_none() {
                     tally.seen("connections_without_pod");
                 }
-                if it.hop == Hop::Upstream && it.nat.is_none() {
+                if it.hop == Hop::Upstream && it.nat.is_none() && it.outcome != Outcome::NoSourcePort {
                     tally.seen("upstream_connections_without_nat");
                 }
                 if it.not_http {
@@ -110,6 +110,7 @@ fn connection_counter(connection: &Connection) -> &'static str {
         Outcome::Refused => "connections_refused",
         Outcome::Unanswered => "connections_unanswered",
         Outcome::Unreachable => "connections_unreachable",
+        Outcome::NoSourcePort => "connections_without_source_port",
         Outcome::Pending => "connections_pending",
     }
 }

@@ -39,6 +39,23 @@ fn failed_attempts() {
 }
 
 #[test]
+fn an_attempt_without_a_source_port_is_over_at_once() {
+    let mut world = World::new(false);
+    world.connect(1, 7);
+    let header = world.header(Kind::UNDIALLED, 0, 2);
+    let tuple = observer_ebpf::wire::Tuple { local_port: 0, ..tuple(2) };
+    world.push(&Event::Undialled(Open { header, tuple, thread: 7, ..Open::default() }));
+    // An end lets time pass.
+    world.state(1, State::SYN_SENT, State::CLOSE, 0);
+    let connections = world.connections();
+    let record = connections.iter().find(|record| record.conn == 2).unwrap();
+    assert_eq!(record.outcome, Outcome::NoSourcePort);
+    assert_eq!((record.opened_ns, record.closed_ns), (header.at_ns, Some(header.at_ns)));
+    // For whom it was told as for any other attempt.
+    assert_eq!(record.opened_after.as_ref().map(|call| call.conn), Some(1));
+}
+
+#[test]
 fn cut_in_flight() {
     for (inbound_reset, close) in [(true, Close::ResetRemote), (false, Close::ResetLocal)] {
         let mut world = World::new(false);

@@ -1,13 +1,13 @@
 //! The injectors: each does one thing to requests on purpose, and knows to which.
 
 mod answers;
-mod client;
 mod cut;
 mod deletion;
 mod endpoints;
 mod gateway;
 mod kept;
 mod loss;
+mod ports;
 pub mod slow;
 
 use anyhow::Result;
@@ -53,7 +53,8 @@ pub const ALL: &[Injector] = &[
     answers::GATEWAY_ERROR,
     answers::POD_TOO_SLOW,
     answers::CLIENT_TIMEOUT,
-    client::OUT_OF_PORTS,
+    ports::OUT_OF_PORTS,
+    ports::GATEWAY_OUT_OF_PORTS,
     endpoints::NO_READY_ENDPOINT,
     deletion::DEAD_POD,
     cut::KILLED,

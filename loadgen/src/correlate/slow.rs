@@ -144,14 +144,25 @@ fn unexplained(stretch: Stretch) -> String {
     format!("nothing that was measured explains the time in {}", stretch.name())
 }
 
-/// The node made an entry for the client's connection only a SYN timeout after it was sent, and until then had one of an earlier
-/// connection from the same port, to a gateway pod on its way out: that is where the first SYNs went.
+/// The node made an entry for the client's connection a SYN timeout after it was sent, and had one from the same port before: of
+/// the same connection, which shows that the SYN was sent again; or of an earlier one, to a gateway pod on its way out, which is
+/// where the first SYNs went.
 fn along_older_entry(ctx: &Context<'_, '_>, request: u32) -> Option<String> {
     let sent_ns = ctx.client.at(request).sent_ns;
     let made = ctx.seen.translation(ctx.front(request).translation.get()?);
     let late_ns = made.created_ns().checked_sub(sent_ns).filter(|ns| *ns >= SYN_TIMEOUT_NS)?;
-    let of_port = ctx.seen.translations().take_while(|older| older.created_ns() <= sent_ns);
+    let of_port = ctx.seen.translations().take_while(|older| older.created_ns() < made.created_ns());
     let older = of_port.filter(|older| older.as_dialled() == made.as_dialled()).last()?;
+    // One that is younger than the request was made by its own first SYN.
+    if let Some(first_ns) = older.created_ns().checked_sub(sent_ns) {
+        return (made.created_ns() - older.created_ns() >= SYN_TIMEOUT_NS).then(|| {
+            format!(
+                "the client's SYN had to be sent again: the node made an entry for it after {:.1} ms, and another after {:.1} s",
+                first_ns as f64 / 1e6,
+                late_ns as f64 / 1e9
+            )
+        });
+    }
     let life = ctx.cluster.pod(older.pod?);
     life.ending_by(made.created_ns())?;
     Some(format!(

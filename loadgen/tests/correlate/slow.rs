@@ -123,6 +123,29 @@ fn as_many_are_explained_as_are_asked_for() {
     assert_eq!((correlate(&raw).slow.len(), correlate_explaining(&raw.read(), 25).slow.len()), (10, 25));
 }
 
+/// The slowest of a run in which the node made an entry for a client's first SYN after so long, and another after four seconds.
+fn slowest_with_an_entry_before(after_ns: u64) -> SlowRequest {
+    let mut world = World::new("steady");
+    world.success(100.0, "a");
+    let mut late = world.flow(5_000.0, "b");
+    late.client.due_ns -= 4_000 * MS;
+    late.client.sent_ns -= 4_000 * MS;
+    let mut first = late.translation.clone().unwrap();
+    first.nat.created_ns = late.client.sent_ns + after_ns;
+    world.add(late);
+    world.translated(first);
+    correlate(&world.finish()).slow.remove(0)
+}
+
+#[test]
+fn two_entries_of_one_connection_show_that_its_syn_was_sent_again() {
+    let slow = slowest_with_an_entry_before(300_000);
+    assert_eq!(slow.cause, SlowCause::SynRetransmit, "{slow:?}");
+    assert!(slow.explanation.contains("after 0.3 ms, and another after 4.0 s"), "{slow:?}");
+    // What came just before the other shows no repetition.
+    assert_eq!(slowest_with_an_entry_before(3_500 * MS).cause, SlowCause::Unknown);
+}
+
 /// The slowest of a run in which a client's port was used again, and a SYN reached a gateway pod only after four seconds.
 fn slowest_to_connect(first_gateway_ends: bool) -> SlowRequest {
     let mut world = World::new("pod-delete");

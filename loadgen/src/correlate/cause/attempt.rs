@@ -141,6 +141,12 @@ pub fn entry_is_old(conn: Conn<'_>) -> bool {
     conn.nat_source() == Some(NatSource::Reused)
 }
 
+/// The first SYN went along an older entry to a pod on its way out, and that entry had ended when the SYN was repeated.
+pub fn first_met_a_dead_pod(ctx: &Context<'_, '_>, conn: Conn<'_>) -> bool {
+    let led_to = conn.expired().and_then(|expired| expired.pod);
+    led_to.is_some_and(|pod| ctx.cluster.pod(pod).ending_by(conn.opened_ns()).is_some())
+}
+
 /// The pod was on its way out when something ended at `by_ns`.
 pub fn ending(life: &PodLife<'_>, by_ns: u64, facts: &mut Facts) -> bool {
     if life.ending_by(by_ns).is_some() {

@@ -3,7 +3,7 @@
 use observer::record::{Close, ExchangeEnd};
 
 use super::Facts;
-use super::attempt::{ending, entry_is_old};
+use super::attempt::{ending, entry_is_old, first_met_a_dead_pod};
 use super::unanswered::no_endpoint;
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
@@ -84,9 +84,7 @@ fn answered_too_late(
             format!("{whose} was answered after {late_s:.2} s, too late for the gateway's patience"),
         );
     }
-    if let Some(expired) = conn.expired()
-        && expired.pod.is_some_and(|pod| ctx.cluster.pod(pod).ending_by(opened_ns).is_some())
-    {
+    if first_met_a_dead_pod(ctx, conn) {
         return Cause::StaleNatEntry;
     }
     // The entry led to whoever has the address by now, and the first SYN came before that one did.

@@ -3,7 +3,7 @@
 use observer::record::NatSource;
 
 use super::Facts;
-use super::attempt::{entry_is_old, untranslated};
+use super::attempt::{entry_is_old, first_met_a_dead_pod, untranslated};
 use crate::correlate::context::Context;
 use crate::correlate::join::Attempt;
 use crate::correlate::limits::{RULE_LAG_NS, SYN_TIMEOUT_NS, WATCH_LAG_NS};
@@ -41,6 +41,10 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
     let gave_up_ns = conn.ended_ns().unwrap_or_else(|| ctx.client.at(request).end_ns);
     if life.ending_by(gave_up_ns).is_some() {
         return dead_address(ctx, request, conn, facts);
+    }
+    // The repeated SYN left, or its entry was made, just as the gateway gave up.
+    if first_met_a_dead_pod(ctx, conn) {
+        return Cause::StaleNatEntry;
     }
     // An old entry leads to a pod that is there, and would have been answered by a reset at least. Where the Service had no endpoint, the SYN
     // ended that entry and met the rule that rejects.

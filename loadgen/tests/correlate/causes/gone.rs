@@ -329,27 +329,32 @@ fn the_repeated_syn_is_answered_when_the_gateway_has_given_up() {
 
 #[test]
 fn the_first_syn_went_along_an_entry_that_expired() {
-    let late = |leads_to: &str| {
+    let late = |leads_to: &str, outcome: Outcome| {
         let mut world = World::new("pod-delete");
         world.delete(500.0, "a", 50.0);
         let mut flow = world.flow(600.0, "b").answered(504, 1_003);
-        flow.last().failed(Outcome::Established, 1_001);
+        flow.last().failed(outcome, 1_001);
         let conn = flow.last().conn();
-        conn.established_ns = Some(conn.opened_ns + 1_000_300_000);
-        conn.close = Some(Close::FinLocal);
+        if outcome == Outcome::Established {
+            conn.established_ns = Some(conn.opened_ns + 1_000_300_000);
+            conn.close = Some(Close::FinLocal);
+        }
         conn.syn_retransmits = 1;
         let nat = conn.nat.as_mut().unwrap();
-        nat.created_ns += 1_000_200_000;
+        // An entry is told of when the SYN leaves the node, here only after the gateway had given up.
+        nat.created_ns += if outcome == Outcome::Established { 1_000_200_000 } else { 1_002_800_000 };
         let chosen = "10.244.0.11:5000".parse().unwrap();
         let created_ns = conn.opened_ns - 59_500_000_000;
         nat.expired = Some(Box::new(ExpiredEntry { chosen, pod: Some(pod_ref(leads_to)), created_ns }));
         failure_of(world, flow)
     };
-    let failure = late("a");
-    is(&failure, Cause::StaleNatEntry, Some("a"), THREAD);
-    says(&failure, "conntrack", "sent the first SYN to 10.244.0.11:5000 (pod a), and had ended");
-    // One that led to a pod that is well is no reason.
-    is(&late("c"), Cause::NetworkLoss, Some("b"), THREAD);
+    for outcome in [Outcome::Established, Outcome::Unanswered] {
+        let failure = late("a", outcome);
+        is(&failure, Cause::StaleNatEntry, Some("a"), THREAD);
+        says(&failure, "conntrack", "sent the first SYN to 10.244.0.11:5000 (pod a), and had ended");
+        // One that led to a pod that is well is no reason.
+        is(&late("c", outcome), Cause::NetworkLoss, Some("b"), THREAD);
+    }
 }
 
 #[test]

@@ -299,6 +299,11 @@ impl World {
         }
     }
 
+    /// One more entry of a client's connection.
+    pub fn translated(&mut self, translation: Translation) {
+        self.records.push(Record::Translation(translation));
+    }
+
     /// Adds a request.
     pub fn add(&mut self, flow: Flow) {
         self.raw.run.ended_ns = self.raw.run.ended_ns.max(flow.client.end_ns);

@@ -36,7 +36,7 @@ impl Dials {
         Self(dials)
     }
 
-    /// How many were opened in the minute before this one.
+    /// How many were opened in the minute before this one, as far as the run's records go back.
     fn in_the_minute_before(&self, conn: Conn<'_>) -> usize {
         let Some(times) = self.0.get(&way(conn)) else { return 0 };
         let at_ns = conn.opened_node_ns();
@@ -53,7 +53,7 @@ fn way(conn: Conn<'_>) -> Way {
 pub fn none_left(ctx: &Context<'_, '_>, conn: Conn<'_>, facts: &mut Facts) -> Cause {
     let before = ctx.dials.get_or_init(|| Dials::of(ctx.seen)).in_the_minute_before(conn);
     let what = format!(
-        "{before} connections from {} to {} were opened in the minute before; a port rests for a minute where its connection was closed first",
+        "{before} connections from {} to {} were seen to be opened in the minute before; a port rests for a minute where its connection was closed first",
         conn.local().ip(),
         conn.remote()
     );

@@ -137,7 +137,8 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
         Stretch::GatewayReturn => (SlowCause::SlowGateway, "took that long to pass the answer on"),
         _ => (SlowCause::SlowGateway, "took that long to pass the request on"),
     };
-    (cause, format!("{name} {what}{}", stopped.around_in_words()))
+    let ran = stopped.ran_in_words("; in that time it ");
+    (cause, format!("{name} {what}{ran}{}", stopped.around_in_words()))
 }
 
 fn unexplained(stretch: Stretch) -> String {

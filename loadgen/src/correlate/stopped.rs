@@ -1,9 +1,9 @@
-//! For how long a pod's CPU limit stopped it in a part of a request's way.
+//! What a pod's CPU time was in a part of a request's way: for how long its limit stopped it, others had the CPU, and it ran.
 
-use super::cluster::{PodLife, UsedUp};
+use super::cluster::{PodLife, Ran, UsedUp};
 use crate::report::schema::SlowCause;
 
-/// What two sources say: the agent's readings of each stop, and the kubelet's sums, which are seconds apart.
+/// What three sources say: the agent's readings of each stop, and of waits and runs, and the kubelet's sums, which are seconds apart.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopped {
     least_us: u64,
@@ -11,6 +11,7 @@ pub struct Stopped {
     part_us: u64,
     used_up: Option<UsedUp>,
     waited_us: u64,
+    ran: Option<Ran>,
     around: Option<Throttled>,
 }
 
@@ -25,9 +26,10 @@ impl Stopped {
         let (least_us, most_us) = stops.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let bounded = |us: u64| us.min(part_us).max(coarse_us);
         let used_up = UsedUp::throughout(&life.stops, from_ns, to_ns);
-        let waits = life.waits.iter().map(|wait| wait.within_us(from_ns, to_ns));
+        let waits = life.pressures.iter().map(|pressure| pressure.waited_within_us(from_ns, to_ns));
         let waited_us = waits.sum::<u64>().min(part_us);
-        Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, waited_us, around }
+        let ran = Ran::within(&life.pressures, from_ns, to_ns);
+        Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, waited_us, ran, around }
     }
 
     /// Why the pod of this name did nothing: its limit, or others that had the CPU. `None`: neither is proven.
@@ -38,7 +40,8 @@ impl Stopped {
         }
         let waited_ms = self.waited_us as f64 / 1e3;
         let others = "the processors of its node were busy with others";
-        let text = format!("{name} had work and got no CPU for {waited_ms:.0} ms of that time: {others}");
+        let ran = self.ran_in_words(", and ");
+        let text = format!("{name} had work and got no CPU for {waited_ms:.0} ms of that time{ran}: {others}");
         self.waited_most().then_some((SlowCause::CpuPressure, text))
     }
 
@@ -54,24 +57,29 @@ impl Stopped {
         self.part_us > 0 && (by_stops || (self.waited_most() && of_waits))
     }
 
+    /// For half of the time, of what is left of it where the pod ran, and no less than it ran: that was its own work. The kernel tells less
+    /// than was waited where threads move from one CPU to another.
     fn waited_most(self) -> bool {
-        self.waited_us > 0 && self.waited_us * 2 >= self.part_us
+        let ran_us = self.ran.map_or(0, |ran| ran.least_us.min(self.part_us));
+        self.waited_us > 0 && self.waited_us >= ran_us && self.waited_us * 2 >= self.part_us - ran_us
     }
 
     fn middle_us(self) -> u64 {
         u64::midpoint(self.least_us, self.most_us)
     }
 
+    /// "ran for 90 to 95 ms", behind `before`. Empty: not measured.
+    pub fn ran_in_words(self, before: &str) -> String {
+        self.ran.map_or(String::new(), |ran| format!("{before}ran for {}", range_ms(ran.least_us, ran.most_us)))
+    }
+
     /// "90 ms of that time", or both bounds.
     fn in_words(self) -> String {
-        let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
-        let (least, most) = (ms(self.least_us), ms(self.most_us));
         let used_up = self.used_up.map_or(String::new(), |UsedUp { quota_us, period_us }| {
             let (quota, period) = (quota_us as f64 / 1e3, period_us as f64 / 1e3);
             format!("; the {quota:.0} ms that it allows of every {period:.0} were used up throughout")
         });
-        let range = if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") };
-        format!("{range} of that time{used_up}")
+        format!("{} of that time{used_up}", range_ms(self.least_us, self.most_us))
     }
 
     /// What happened near by and may be the reason. Empty: nothing.
@@ -81,6 +89,13 @@ impl Stopped {
             format!("; its CPU limit stopped it for {us} µs of the {s:.1} s around, which may be the reason")
         })
     }
+}
+
+/// "90 ms", or "90 to 95 ms".
+fn range_ms(least_us: u64, most_us: u64) -> String {
+    let ms = |us: u64| format!("{:.0}", us as f64 / 1e3);
+    let (least, most) = (ms(least_us), ms(most_us));
+    if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") }
 }
 
 /// How long a pod was throttled between the kubelet's two readings around a request.
@@ -107,17 +122,30 @@ impl Throttled {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stopped, Throttled, UsedUp};
+    use super::{Ran, Stopped, Throttled, UsedUp};
 
     /// As measured beside four busy processes: 80 ms of work, 20 ms allowed of every 100.
     #[test]
     fn a_limit_that_was_used_up_is_the_reason_also_where_others_were_busy() {
         let used_up = Some(UsedUp { quota_us: 20_000, period_us: 100_000 });
         let (least_us, most_us, part_us, waited_us) = (61_000, 125_000, 346_000, 255_000);
-        let stopped = Stopped { least_us, most_us, part_us, used_up, waited_us, around: None };
+        let stopped = Stopped { least_us, most_us, part_us, used_up, waited_us, ran: None, around: None };
         assert!(stopped.explains());
         assert!(!Stopped { used_up: None, ..stopped }.explains(), "then others had the CPU");
         assert!(!Stopped { waited_us: 100_000, ..stopped }.explains(), "it did not wait for most of the time");
+    }
+
+    /// As measured beside four busy processes and eight for each processor: 130 ms of work took 348 ms.
+    #[test]
+    fn what_a_pod_ran_is_its_own_work_and_half_of_the_rest_is_enough() {
+        let (part_us, waited_us, around) = (347_564, 171_500, None);
+        let unknown = Stopped { least_us: 0, most_us: 0, part_us, used_up: None, waited_us, ran: None, around };
+        assert!(!unknown.waited_most());
+        let ran = |us| Some(Ran { least_us: us, most_us: us });
+        assert!(Stopped { ran: ran(130_000), ..unknown }.waited_most());
+        assert!(!Stopped { ran: ran(175_000), ..unknown }.waited_most(), "it ran for longer than it waited");
+        assert!(!Stopped { ran: ran(0), ..unknown }.waited_most());
+        assert!(!Stopped { waited_us: 0, ran: ran(900_000), ..unknown }.waited_most(), "three CPUs");
     }
 
     #[test]

@@ -108,6 +108,32 @@ fn a_pod_that_got_no_cpu_for_most_of_the_time_is_not_slow_by_itself() {
 }
 
 #[test]
+fn a_slow_pod_is_told_with_how_long_it_ran() {
+    let fared = |readings_ms: &[(u64, u64, u64, u64)]| {
+        let mut world = World::new("steady");
+        let flow = slow_at_pod(&mut world, "a", 300);
+        let start_ns = flow.client.sent_ns;
+        world.add(flow);
+        for &(from_ms, to_ms, waited_ms, ran_ms) in readings_ms {
+            let between_ns = (start_ns - 50 * MS + from_ms * MS, start_ns - 50 * MS + to_ms * MS);
+            world.fared("a", between_ns, Some(waited_ms * 1_000), Some(ran_ms * 1_000));
+        }
+        correlate(&world.finish()).slow.remove(0)
+    };
+    let waits = fared(&[(0, 50, 0, 1)]);
+    assert_eq!(waits.cause, SlowCause::SlowPod, "{waits:?}");
+    assert!(waits.explanation.ends_with("a took that long to answer; in that time it ran for 0 to 30 ms"), "{waits:?}");
+    let computes = fared(&[(0, 50, 0, 1), (50, 250, 0, 190), (250, 400, 0, 145)]);
+    assert_eq!(computes.cause, SlowCause::SlowPod, "{computes:?}");
+    let kept_waiting = fared(&[(0, 50, 0, 1), (50, 350, 130, 130)]);
+    assert_eq!(kept_waiting.cause, SlowCause::CpuPressure, "{kept_waiting:?}");
+    assert!(
+        kept_waiting.explanation.contains("got no CPU for 130 ms of that time, and ran for 130 ms: "),
+        "{kept_waiting:?}"
+    );
+}
+
+#[test]
 fn stops_that_may_lie_outside_of_the_request_prove_nothing() {
     let slow = slowest(&[(290, 410, 97), (0, 5, 97)]);
     assert_eq!(slow.cause, SlowCause::SlowPod, "{slow:?}");

@@ -197,7 +197,7 @@ impl Core {
             Input::Watch(report) => self.take_watch(report),
             Input::Cgroups(found, started_ns) => self.joiner.scanned(&found, started_ns, monotonic_ns()),
             Input::Stopped(stopped) => self.take_stopped(stopped),
-            Input::Waited(waited) => self.take_waited(waited),
+            Input::Fared(fared) => self.take_fared(fared),
             Input::Command(Command::Stop) => return false,
             Input::Command(command) => self.obey(command),
         }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::hops::Hops;
 use crate::api::{Problem, RecordsEnd, Run, RunRequest, Status};
-use crate::pods::pressure::Waited;
+use crate::pods::pressure::Fared;
 use crate::pods::throttling::Stopped;
 use crate::pods::watch;
 use crate::runs::{Lines, Refused};
@@ -22,7 +22,7 @@ pub enum Input {
     /// CPU limits have stopped pods.
     Stopped(Vec<Stopped>),
     /// Pods had work and no CPU.
-    Waited(Vec<Waited>),
+    Fared(Vec<Fared>),
     /// A question or an order.
     Command(Command),
 }

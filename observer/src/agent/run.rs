@@ -226,7 +226,7 @@ fn start_samplers(core: &Handle, cgroup: PathBuf) -> Arc<AtomicBool> {
         tracing::warn!(%error, "no thread for the pods' cpu.stat: what a CPU limit delays is not told");
     }
     let tell = core.clone();
-    let report = move |waited| tell.tell(Input::Waited(waited));
+    let report = move |fared| tell.tell(Input::Fared(fared));
     let new = move || Pressure::new(cgroup.clone());
     if let Err(error) = sampling::spawn("cpu-pressure", Arc::clone(&run_open), monotonic_ns, new, report) {
         tracing::warn!(%error, "no thread for the pods' cpu.pressure: what a busy node delays is not told");

@@ -1,6 +1,7 @@
-//! Reads how long each pod had work and no CPU: the kernel's pressure stall information.
+//! Reads how long each pod ran, and how long it had work and no CPU (the kernel's pressure stall information).
 //!
-//! A busy node makes every pod late, and nothing else that is measured tells that from a pod that is slow by itself.
+//! A busy node makes every pod late, and nothing else that is measured tells that from a pod that is slow by itself; nor one that
+//! computes from one that waits for something.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,21 +11,47 @@ use std::time::Duration;
 
 use super::cgroup_name::pod_uid;
 use super::sampling::{MAX_DEPTH, Sampler};
+use crate::record::PRESSURE_LEAST_PART;
 
-/// Shorter than this part of the time between two readings a wait is not told: nobody is late by it.
-const LEAST_PART: u64 = 10;
-
-/// A pod had work and no CPU between two readings.
+/// How a pod fared between two readings. What the kernel does not tell is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waited {
+pub struct Fared {
     /// UID of the pod.
     pub uid: Arc<str>,
     /// The reading before.
     pub from_ns: u64,
     /// The reading after.
     pub to_ns: u64,
-    /// For so long.
-    pub waited_us: u64,
+    /// It had work and no CPU.
+    pub waited_us: Option<u64>,
+    /// It ran, summed over CPUs.
+    pub ran_us: Option<u64>,
+}
+
+/// What the kernel has counted so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    waited_us: Option<u64>,
+    ran_us: Option<u64>,
+}
+
+impl Totals {
+    fn since(self, before: Self) -> Self {
+        let grown = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
+        Self { waited_us: grown(self.waited_us, before.waited_us), ran_us: grown(self.ran_us, before.ran_us) }
+    }
+
+    fn any(self, is_wanted: impl Fn(u64) -> bool) -> bool {
+        [self.waited_us, self.ran_us].into_iter().flatten().any(is_wanted)
+    }
+}
+
+/// The reading before of one pod.
+#[derive(Debug)]
+struct Last {
+    totals: Totals,
+    /// Something was told of it.
+    told: bool,
 }
 
 /// The pods below a cgroup2 directory.
@@ -33,7 +60,7 @@ pub struct Pressure {
     root: PathBuf,
     pods: Vec<(PathBuf, Arc<str>)>,
     at_ns: u64,
-    last: HashMap<Arc<str>, u64>,
+    last: HashMap<Arc<str>, Last>,
 }
 
 impl Pressure {
@@ -42,22 +69,31 @@ impl Pressure {
         Self { root, pods: Vec::new(), at_ns: 0, last: HashMap::new() }
     }
 
-    fn compare(&mut self, totals: Vec<(Arc<str>, u64)>, at_ns: u64) -> Vec<Waited> {
+    /// A pod's first interval is told whatever it is: from then on what is not told was short.
+    fn compare(&mut self, totals: Vec<(Arc<str>, Totals)>, at_ns: u64) -> Vec<Fared> {
         let from_ns = std::mem::replace(&mut self.at_ns, at_ns);
-        let least_us = at_ns.saturating_sub(from_ns) / 1_000 / LEAST_PART;
-        let grown = totals.iter().filter_map(|(uid, total_us)| {
+        let least_us = at_ns.saturating_sub(from_ns) / 1_000 / PRESSURE_LEAST_PART;
+        let mut told = Vec::new();
+        let mut last = HashMap::with_capacity(totals.len());
+        for (uid, totals) in totals {
             // A pod that is seen for the first time has no reading before.
-            let waited_us = total_us.saturating_sub(*self.last.get(uid)?);
-            (waited_us > least_us).then(|| Waited { uid: Arc::clone(uid), from_ns, to_ns: at_ns, waited_us })
-        });
-        let told = grown.collect();
-        self.last = totals.into_iter().collect();
+            let before = self.last.get(&uid);
+            let grown = before.map_or(Totals::default(), |before| totals.since(before.totals));
+            let told_before = before.is_some_and(|before| before.told);
+            let is_told = grown.any(|us| !told_before || us > least_us);
+            if is_told {
+                let Totals { waited_us, ran_us } = grown;
+                told.push(Fared { uid: Arc::clone(&uid), from_ns, to_ns: at_ns, waited_us, ran_us });
+            }
+            last.insert(uid, Last { totals, told: told_before || is_told });
+        }
+        self.last = last;
         told
     }
 }
 
 impl Sampler for Pressure {
-    type Told = Waited;
+    type Told = Fared;
     /// The kernel counts in parts of its own clock, up to 10 ms each; what is shorter between two readings it leaves out.
     const PERIOD: Duration = Duration::from_millis(50);
 
@@ -66,17 +102,29 @@ impl Sampler for Pressure {
         visit(&self.root, 0, &mut self.pods);
     }
 
-    fn read(&mut self, at_ns: u64) -> Vec<Waited> {
-        // A directory that has vanished since the search gives nothing; nor does a kernel without pressure stall information.
-        let total = |path: &Path| parse(&fs::read_to_string(path.join("cpu.pressure")).ok()?);
-        let totals = self.pods.iter().filter_map(|(path, uid)| Some((Arc::clone(uid), total(path)?))).collect();
+    fn read(&mut self, at_ns: u64) -> Vec<Fared> {
+        let totals = self.pods.iter().map(|(path, uid)| (Arc::clone(uid), totals(path))).collect();
         self.compare(totals, at_ns)
     }
 }
 
+/// A directory that has vanished since the search tells nothing; nor does a kernel without pressure stall information of waits.
+fn totals(directory: &Path) -> Totals {
+    let read = |name| fs::read_to_string(directory.join(name)).ok();
+    Totals {
+        waited_us: read("cpu.pressure").and_then(|text| waited(&text)),
+        ran_us: read("cpu.stat").and_then(|text| ran(&text)),
+    }
+}
+
+/// What `cpu.stat` tells of each cgroup, with a limit or without.
+fn ran(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("usage_usec "))?.trim().parse().ok()
+}
+
 /// The total of the line `full`: time in which something of the pod could run and nothing of it did. The line `some` counts
 /// also what waits behind another thread of the same pod.
-fn parse(text: &str) -> Option<u64> {
+fn waited(text: &str) -> Option<u64> {
     let full = text.lines().find_map(|line| line.strip_prefix("full "))?;
     full.split(' ').find_map(|word| word.strip_prefix("total="))?.parse().ok()
 }
@@ -109,31 +157,55 @@ mod tests {
     #[test]
     fn the_time_without_any_cpu_is_read() {
         let text = "some avg10=14.66 avg60=15.05 avg300=14.51 total=122073030\nfull avg10=9.74 avg60=9.90 avg300=9.57 total=81892533\n";
-        assert_eq!(parse(text), Some(81_892_533));
-        assert_eq!(parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n"), None);
+        assert_eq!(waited(text), Some(81_892_533));
+        assert_eq!(waited("some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n"), None);
     }
 
     #[test]
-    fn each_pod_is_found_once_and_its_longer_waits_are_told() {
+    fn each_pod_is_found_once_and_what_is_not_short_is_told() {
         let root = tempfile::tempdir().unwrap();
         let pod = root.path().join(format!("kubepods/burstable/pod{UID}"));
         fs::create_dir_all(pod.join("container")).unwrap();
         let mut pressure = Pressure::new(root.path().to_owned());
         pressure.search();
         assert_eq!(pressure.pods, [(pod.clone(), Arc::from(UID))]);
-        let write = |total_us: u64| {
-            let text = format!(
-                "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 avg300=0.00 total={total_us}\n"
-            );
-            fs::write(pod.join("cpu.pressure"), text).unwrap();
+        let write = |waited_us: u64, ran_us: u64| {
+            let avg = "avg10=0.00 avg60=0.00 avg300=0.00";
+            fs::write(pod.join("cpu.pressure"), format!("some {avg} total=9\nfull {avg} total={waited_us}\n")).unwrap();
+            fs::write(pod.join("cpu.stat"), format!("usage_usec {ran_us}\nuser_usec 1\nsystem_usec 1\n")).unwrap();
+        };
+        let fared = |at_ms: u64, waited_us: u64, ran_us: u64| Fared {
+            uid: Arc::from(UID),
+            from_ns: (at_ms - 50) * 1_000_000,
+            to_ns: at_ms * 1_000_000,
+            waited_us: Some(waited_us),
+            ran_us: Some(ran_us),
         };
         assert!(pressure.read(50_000_000).is_empty(), "the kernel does not tell");
-        write(1_000);
+        write(1_000, 0);
         assert!(pressure.read(100_000_000).is_empty(), "there is no reading before");
-        write(41_000);
-        let waited = Waited { uid: Arc::from(UID), from_ns: 100_000_000, to_ns: 150_000_000, waited_us: 40_000 };
-        assert_eq!(pressure.read(150_000_000), [waited]);
-        write(44_000);
-        assert!(pressure.read(200_000_000).is_empty(), "3 of 50 ms");
+        write(1_002, 3);
+        assert_eq!(pressure.read(150_000_000), [fared(150, 2, 3)], "the first is told, however short");
+        write(1_005, 5_003);
+        assert!(pressure.read(200_000_000).is_empty(), "no more than a tenth");
+        write(41_005, 5_003);
+        assert_eq!(pressure.read(250_000_000), [fared(250, 40_000, 0)]);
+        write(41_005, 10_004);
+        assert_eq!(pressure.read(300_000_000), [fared(300, 0, 5_001)]);
+    }
+
+    #[test]
+    fn a_kernel_without_pressure_still_tells_what_ran() {
+        let root = tempfile::tempdir().unwrap();
+        let pod = root.path().join(format!("pod{UID}"));
+        fs::create_dir_all(&pod).unwrap();
+        let mut pressure = Pressure::new(root.path().to_owned());
+        pressure.search();
+        let mut read = |at_ns: u64, ran_us: u64| {
+            fs::write(pod.join("cpu.stat"), format!("usage_usec {ran_us}\n")).unwrap();
+            pressure.read(at_ns).into_iter().map(|fared| (fared.waited_us, fared.ran_us)).collect::<Vec<_>>()
+        };
+        assert!(read(1_000_000, 7).is_empty());
+        assert_eq!(read(2_000_000, 907), [(None, Some(900))]);
     }
 }

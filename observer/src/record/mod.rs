@@ -15,7 +15,7 @@ pub use connection::{Close, Connection, Outcome, SocketCall, SocketCallKind};
 pub use exchange::{Exchange, ExchangeEnd};
 pub use nat::{ExpiredEntry, Nat, NatSource};
 pub use pod::{PodRef, PodSource};
-pub use pressure::Pressure;
+pub use pressure::{PRESSURE_LEAST_PART, Pressure};
 pub use throttling::Throttling;
 pub use translation::Translation;
 
@@ -48,6 +48,6 @@ pub enum Record {
     Translation(Translation),
     /// A pod's CPU limit kept it from running.
     Throttling(Throttling),
-    /// A pod had work and no CPU.
+    /// A pod ran, or had work and no CPU.
     Pressure(Pressure),
 }

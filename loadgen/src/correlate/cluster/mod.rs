@@ -3,13 +3,13 @@
 mod build;
 mod endpoints;
 mod pod_life;
+mod pressure;
 mod stops;
-mod wait;
 
 pub use endpoints::{EndpointHistory, EndpointState};
 pub use pod_life::{PodLife, Role};
+pub use pressure::{Pressure, Ran};
 pub use stops::{Stops, UsedUp};
-pub use wait::Wait;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -58,9 +58,9 @@ impl<'a> Cluster<'a> {
         self.pods[at as usize].stops.push(stops);
     }
 
-    /// A pod had work and no CPU.
-    pub fn waited(&mut self, at: PodAt, wait: Wait) {
-        self.pods[at as usize].waits.push(wait);
+    /// How a pod fared on its node's CPUs between two readings.
+    pub fn fared(&mut self, at: PodAt, pressure: Pressure) {
+        self.pods[at as usize].pressures.push(pressure);
     }
 
     /// No pod that the watch told of has ever had that address; since when it tells. `None`: one had, or the watch cannot say.

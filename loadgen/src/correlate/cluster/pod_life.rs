@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::pressure::Pressure;
 use super::stops::Stops;
-use super::wait::Wait;
 use crate::correlate::limits::{CONTAINER_LAG_NS, WATCH_LAG_NS};
 
 /// What a pod does in the lab.
@@ -56,8 +56,8 @@ pub struct PodLife<'a> {
     pub throttled_us: Vec<(u64, u64)>,
     /// Where the agent of its node saw its CPU limit stop it.
     pub stops: Vec<Stops>,
-    /// When it had work and no CPU.
-    pub waits: Vec<Wait>,
+    /// How it fared on its node's CPUs.
+    pub pressures: Vec<Pressure>,
     /// Its hook failed: first event and its text.
     pub hook_failed: Option<(u64, &'a str)>,
 }
@@ -95,7 +95,7 @@ impl<'a> PodLife<'a> {
             restarts: None,
             throttled_us: Vec::new(),
             stops: Vec::new(),
-            waits: Vec::new(),
+            pressures: Vec::new(),
             hook_failed: None,
         }
     }

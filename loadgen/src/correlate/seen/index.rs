@@ -10,7 +10,7 @@ use super::views::{Offset, Tuple};
 use super::{Conn, Exch, Groups, Trans};
 use crate::correlate::clients::Clients;
 use crate::correlate::clocks::Clocks;
-use crate::correlate::cluster::{Cluster, PodAt, Role, Stops, Wait};
+use crate::correlate::cluster::{Cluster, PodAt, Pressure, Role, Stops};
 use crate::raw::compact::{Call, ConnectionRow, ExchangeRow, Maybe, Mention, Records, StopRow, TranslationRow};
 
 /// All records, on one clock, in an order that does not depend on the order of the files. A record's position is its place in
@@ -78,11 +78,11 @@ impl<'a> Seen<'a> {
                 cluster.stopped(pod, Stops { from_ns, to_ns, us, most_us, periods, quota_us, period_us });
             }
         }
-        for wait in &records.waits {
-            let (_, offset) = seen.by_number[usize::from(wait.node)];
-            let (from_ns, to_ns) = (offset.ours(wait.from_ns), offset.ours(wait.to_ns));
-            if let Some(pod) = seen.pod_of(wait.pod) {
-                cluster.waited(pod, Wait { from_ns, to_ns, us: wait.us });
+        for row in &records.pressures {
+            let (_, offset) = seen.by_number[usize::from(row.node)];
+            let (from_ns, to_ns) = (offset.ours(row.from_ns), offset.ours(row.to_ns));
+            if let Some(pod) = seen.pod_of(row.pod) {
+                cluster.fared(pod, Pressure { from_ns, to_ns, waited_us: row.waited_us, ran_us: row.ran_us });
             }
         }
         seen.order();

@@ -16,7 +16,8 @@ use super::maybe::Maybe;
 use super::near::{Far, Near};
 use super::numbers::Numbers;
 use super::rows::{
-    Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, MoreRow, StopRow, Trace, TranslationRow, TroubleRow, WaitRow,
+    Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, MoreRow, PressureRow, StopRow, Trace, TranslationRow,
+    TroubleRow,
 };
 
 /// All records of a run, compact. Times are the nodes'.
@@ -36,7 +37,7 @@ pub struct Records {
     nat_kinds: Numbers<NatKind>,
     translation_kinds: Numbers<TranslationKind>,
     pub(crate) stops: Vec<StopRow>,
-    pub(crate) waits: Vec<WaitRow>,
+    pub(crate) pressures: Vec<PressureRow>,
     far: Far,
     hosts: Hosts,
     pods: Numbers<PodRef>,
@@ -90,7 +91,11 @@ impl Records {
 
     /// How many records.
     pub fn len(&self) -> usize {
-        self.connections.len() + self.exchanges.len() + self.translations.len() + self.stops.len() + self.waits.len()
+        self.connections.len()
+            + self.exchanges.len()
+            + self.translations.len()
+            + self.stops.len()
+            + self.pressures.len()
     }
 
     /// There are none.
@@ -236,10 +241,11 @@ impl Records {
         });
     }
 
-    /// Keeps when a pod had work and no CPU.
+    /// Keeps how a pod fared on its node's CPUs.
     pub fn push_pressure(&mut self, node: u16, it: &Pressure) {
         let pod = self.pod(node, Some(&it.pod), Mention::Stopped, Address::NONE);
-        self.waits.push(WaitRow { node, pod, from_ns: it.from_ns, to_ns: it.to_ns, us: it.waited_us });
+        let Pressure { from_ns, to_ns, waited_us, ran_us, .. } = *it;
+        self.pressures.push(PressureRow { node, pod, from_ns, to_ns, waited_us, ran_us });
     }
 
     /// What a translation shares with others, and its source's port.

@@ -134,12 +134,13 @@ pub struct StopRow {
 
 /// [`observer::record::Pressure`]. There are few.
 #[derive(Clone, Copy, Debug)]
-pub struct WaitRow {
+pub struct PressureRow {
     pub node: u16,
     pub pod: Maybe,
     pub from_ns: u64,
     pub to_ns: u64,
-    pub us: u64,
+    pub waited_us: Option<u64>,
+    pub ran_us: Option<u64>,
 }
 
 /// Whose request an exchange's trace id names.

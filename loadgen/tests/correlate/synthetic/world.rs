@@ -336,8 +336,13 @@ impl World {
     }
 
     /// The agent saw that a pod had work and no CPU for that long between two readings.
-    pub fn waited(&mut self, pod: &str, (from_ns, to_ns): (u64, u64), waited_us: u64) {
-        let pressure = Pressure { node: NODE.into(), pod: pod_ref(pod), from_ns, to_ns, waited_us };
+    pub fn waited(&mut self, pod: &str, between_ns: (u64, u64), waited_us: u64) {
+        self.fared(pod, between_ns, Some(waited_us), None);
+    }
+
+    /// The same, and that it ran. `None`: the kernel does not tell.
+    pub fn fared(&mut self, pod: &str, (from_ns, to_ns): (u64, u64), waited_us: Option<u64>, ran_us: Option<u64>) {
+        let pressure = Pressure { node: NODE.into(), pod: pod_ref(pod), from_ns, to_ns, waited_us, ran_us };
         self.records.push(Record::Pressure(pressure));
     }
 

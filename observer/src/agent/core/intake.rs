@@ -3,7 +3,7 @@
 use super::Core;
 use crate::clock::monotonic_ns;
 use crate::nat::conntrack;
-use crate::pods::pressure::Waited;
+use crate::pods::pressure::Fared;
 use crate::pods::throttling::Stopped;
 use crate::pods::watch::{self, Change};
 use crate::record::{PodRef, Pressure, Record, Throttling};
@@ -66,10 +66,10 @@ impl Core {
     }
 
     /// Keeps it for the open run.
-    pub(super) fn take_waited(&mut self, waited: Vec<Waited>) {
-        for Waited { uid, from_ns, to_ns, waited_us } in waited {
+    pub(super) fn take_fared(&mut self, fared: Vec<Fared>) {
+        for Fared { uid, from_ns, to_ns, waited_us, ran_us } in fared {
             let Some(pod) = self.pod_of_run(&uid) else { continue };
-            let record = Pressure { node: self.config.node.clone(), pod, from_ns, to_ns, waited_us };
+            let record = Pressure { node: self.config.node.clone(), pod, from_ns, to_ns, waited_us, ran_us };
             self.runs.push(&Record::Pressure(record), false);
         }
     }

@@ -51,7 +51,7 @@ impl Records {
         let translation = |_: &Moved, row: &mut TranslationRow| row.kind = translations[row.kind as usize];
         moved.all(&mut self.translations, part.translations, translation);
         moved.all(&mut self.stops, part.stops, |moved, stop| moved.pod(&mut stop.pod));
-        moved.all(&mut self.waits, part.waits, |moved, wait| moved.pod(&mut wait.pod));
+        moved.all(&mut self.pressures, part.pressures, |moved, pressure| moved.pod(&mut pressure.pod));
         for named in &mut part.named {
             named.pod = moved.pods[named.pod as usize];
             named.host = moved.host(named.host);

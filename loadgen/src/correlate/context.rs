@@ -1,7 +1,5 @@
 //! Everything that the steps after the join read.
 
-use std::sync::OnceLock;
-
 use super::cause::Dials;
 use super::clients::Clients;
 use super::clock::WallClock;
@@ -29,8 +27,8 @@ pub struct Context<'r, 'a> {
     pub clocks: &'r Clocks<'a>,
     /// The largest error that two times can have against each other. `None`: no node.
     pub clock_error_ns: Option<u64>,
-    /// When gateway pods dialled: looked up only where one had no port left.
-    pub dials: OnceLock<Dials>,
+    /// When gateway pods dialled, if one of them had no port left.
+    pub dials: Dials,
 }
 
 impl<'r, 'a> Context<'r, 'a> {

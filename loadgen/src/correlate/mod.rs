@@ -45,6 +45,7 @@ use std::thread;
 
 use crate::raw::{EndedBy, RawRun, TimelineEntry};
 use crate::report::schema::{Balance, HopReport, LatencyPair, Report, RunInfo, SCHEMA_VERSION, SlowPod, SlowRequest};
+use cause::Dials;
 use clients::Clients;
 use clock::WallClock;
 use clocks::Clocks;
@@ -89,7 +90,7 @@ fn in_context<T>(raw: &RawRun, then: impl FnOnce(&Context<'_, '_>, &[&TimelineEn
         clock,
         clocks: &clocks,
         clock_error_ns,
-        dials: std::sync::OnceLock::new(),
+        dials: Dials::of(&seen),
     };
     then(&ctx, &timeline)
 }

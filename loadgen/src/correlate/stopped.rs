@@ -57,11 +57,12 @@ impl Stopped {
         self.part_us > 0 && (by_stops || (self.waited_most() && of_waits))
     }
 
-    /// For half of the time, of what is left of it where the pod ran, and no less than it ran: that was its own work. The kernel tells less
-    /// than was waited where threads move from one CPU to another.
+    /// For half of the time. Or for no less than it ran, which was its own work, and for half of what that leaves: the kernel tells less than
+    /// was waited where threads move from one CPU to another.
     fn waited_most(self) -> bool {
         let ran_us = self.ran.map_or(0, |ran| ran.least_us.min(self.part_us));
-        self.waited_us > 0 && self.waited_us >= ran_us && self.waited_us * 2 >= self.part_us - ran_us
+        let beside_own_work = self.waited_us >= ran_us && self.waited_us * 2 >= self.part_us - ran_us;
+        self.waited_us > 0 && (self.waited_us * 2 >= self.part_us || beside_own_work)
     }
 
     fn middle_us(self) -> u64 {
@@ -144,6 +145,8 @@ mod tests {
         let ran = |us| Some(Ran { least_us: us, most_us: us });
         assert!(Stopped { ran: ran(130_000), ..unknown }.waited_most());
         assert!(!Stopped { ran: ran(175_000), ..unknown }.waited_most(), "it ran for longer than it waited");
+        let for_half = Stopped { waited_us: part_us / 2 + 1, ran: ran(400_000), ..unknown };
+        assert!(for_half.waited_most(), "whatever it ran on several CPUs");
         assert!(!Stopped { ran: ran(0), ..unknown }.waited_most());
         assert!(!Stopped { waited_us: 0, ran: ran(900_000), ..unknown }.waited_most(), "three CPUs");
     }

@@ -1,7 +1,6 @@
 //! Scans the cgroup2 tree for pods: inode of a directory (what the kernel calls the cgroup's id) → pod UID.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
@@ -10,10 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cgroup_name::pod_uid;
+use super::walk::{self, Within};
 
-/// Pods sit at most this deep, also when the whole node is itself in a container's cgroup.
-const MAX_DEPTH: usize = 12;
 /// Without any request the tree is read this often, so that a container which lives shortly is not missed.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Requests are answered at most this often: reading a big tree takes milliseconds.
@@ -22,27 +19,11 @@ const MIN_PERIOD: Duration = Duration::from_millis(50);
 /// Every cgroup below `root` that belongs to a pod.
 pub fn scan(root: &Path) -> io::Result<HashMap<u64, Arc<str>>> {
     let mut found = HashMap::new();
-    // An error below the root is a directory that vanished while we were reading: normal.
-    for entry in fs::read_dir(root)?.flatten() {
-        visit(&entry, None, 0, &mut found);
-    }
-    Ok(found)
-}
-
-fn visit(entry: &fs::DirEntry, pod: Option<&Arc<str>>, depth: usize, found: &mut HashMap<u64, Arc<str>>) {
-    if depth > MAX_DEPTH || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-        return;
-    }
-    let named = match pod {
-        Some(pod) => Some(Arc::clone(pod)),
-        None => entry.file_name().to_str().and_then(pod_uid).map(Arc::from),
-    };
-    if let Some(uid) = &named {
+    walk::pods(root, |entry, uid| {
         found.insert(entry.ino(), Arc::clone(uid));
-    }
-    for child in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
-        visit(&child, named.as_ref(), depth + 1, found);
-    }
+        Within::Walk
+    })?;
+    Ok(found)
 }
 
 /// Asks a running scanner for a fresh look. Cheap, and never blocks: requests made while one is waiting are one request.
@@ -102,6 +83,7 @@ fn run(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;

@@ -10,9 +10,7 @@ use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::cgroup_mount::Mount;
-
-/// The agent's own cgroup sits at most this deep.
-const MAX_DEPTH: usize = 12;
+use super::walk::MAX_DEPTH;
 
 /// The directory of `mount` that holds the pods of our own kubelet; `mount` itself when we are no pod, or cannot be found.
 pub fn of_this_agent(mount: &Path, mounts: &[Mount]) -> PathBuf {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cgroup_name::pod_uid;
-use super::sampling::{MAX_DEPTH, Sampler};
+use super::sampling::Sampler;
+use super::walk::{self, Within};
 use crate::record::PRESSURE_LEAST_PART;
 
 /// How a pod fared between two readings. What the kernel does not tell is `None`.
@@ -99,7 +99,11 @@ impl Sampler for Pressure {
 
     fn search(&mut self) {
         self.pods.clear();
-        visit(&self.root, 0, &mut self.pods);
+        // A tree that cannot be read has no pods.
+        let _ = walk::pods(&self.root, |entry, uid| {
+            self.pods.push((entry.path(), Arc::clone(uid)));
+            Within::Skip
+        });
     }
 
     fn read(&mut self, at_ns: u64) -> Vec<Fared> {
@@ -127,24 +131,6 @@ fn ran(text: &str) -> Option<u64> {
 fn waited(text: &str) -> Option<u64> {
     let full = text.lines().find_map(|line| line.strip_prefix("full "))?;
     full.split(' ').find_map(|word| word.strip_prefix("total="))?.parse().ok()
-}
-
-/// Pods' own directories; those of their containers are within.
-fn visit(directory: &Path, depth: usize, found: &mut Vec<(PathBuf, Arc<str>)>) {
-    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if let Some(uid) = pod_uid(name) {
-        found.push((directory.to_owned(), Arc::from(uid)));
-        return;
-    }
-    if depth >= MAX_DEPTH {
-        return;
-    }
-    // An error is a directory that vanished while we were reading: normal.
-    for child in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if child.file_type().is_ok_and(|kind| kind.is_dir()) {
-            visit(&child.path(), depth + 1, found);
-        }
-    }
 }
 
 #[cfg(test)]

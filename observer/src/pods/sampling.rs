@@ -12,8 +12,6 @@ use nix::time::{ClockId, clock_gettime};
 const LEAST_PAUSE: u32 = 200;
 /// The tree is searched for new pods this often.
 const SEARCH_PERIOD_NS: u64 = 1_000_000_000;
-/// Pods sit at most this deep, also when the whole node is itself in a container's cgroup.
-pub const MAX_DEPTH: usize = 12;
 
 /// What is read.
 pub trait Sampler {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cgroup_mount;
-use super::cgroup_name::pod_uid;
-use super::sampling::{MAX_DEPTH, Sampler};
+use super::sampling::Sampler;
+use super::walk::{self, Within};
 
 /// What `cpu.stat` has counted so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,27 +143,15 @@ fn parse(text: &str) -> Option<Reading> {
 /// Every cgroup below `root` that belongs to a pod and has a CPU limit.
 fn search(root: &Path) -> Vec<Limited> {
     let mut found = Vec::new();
-    visit(root, None, 0, &mut found);
-    found
-}
-
-fn visit(directory: &Path, pod: Option<&Arc<str>>, depth: usize, found: &mut Vec<Limited>) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let pod = pod.cloned().or_else(|| pod_uid(name).map(Arc::from));
-    if let Some(uid) = &pod
-        && let Some(limit) = limit(directory)
-    {
-        found.push(Limited { path: directory.to_owned(), uid: Arc::clone(uid), limit });
-    }
-    // An error is a directory that vanished while we were reading: normal.
-    for child in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if child.file_type().is_ok_and(|kind| kind.is_dir()) {
-            visit(&child.path(), pod.as_ref(), depth + 1, found);
+    // A tree that cannot be read has none.
+    let _ = walk::pods(root, |entry, uid| {
+        let path = entry.path();
+        if let Some(limit) = limit(&path) {
+            found.push(Limited { path, uid: Arc::clone(uid), limit });
         }
-    }
+        Within::Walk
+    });
+    found
 }
 
 /// `cpu.max` (2) is `QUOTA PERIOD`, or `max PERIOD` without a limit; `cpu.cfs_quota_us` (1) is -1 without one.

@@ -19,7 +19,8 @@ const RESTS_NS: u64 = 60_000_000_000;
 /// From where to where, on which node.
 type Way = (u16, IpAddr, SocketAddr);
 
-/// When each gateway pod opened its connections, by where they go. In order of time, in the node's clock.
+/// When each gateway pod opened its connections, by where they go: only of a run in which one found no port, since it is asked for
+/// nothing else. In order of time, in the node's clock.
 #[derive(Debug, Default)]
 pub struct Dials(HashMap<Way, Vec<u64>>);
 
@@ -27,7 +28,10 @@ impl Dials {
     /// Of all connections that have a port.
     pub fn of(seen: &Seen<'_>) -> Self {
         let mut dials: HashMap<Way, Vec<u64>> = HashMap::new();
-        for conn in seen.conns().filter(|conn| conn.hop == Hop::Upstream && conn.outcome() != Outcome::NoSourcePort) {
+        if !seen.conns().any(has_no_port) {
+            return Self(dials);
+        }
+        for conn in seen.conns().filter(|conn| conn.hop == Hop::Upstream && !has_no_port(*conn)) {
             dials.entry(way(conn)).or_default().push(conn.opened_node_ns());
         }
         for times in dials.values_mut() {
@@ -45,13 +49,17 @@ impl Dials {
     }
 }
 
+fn has_no_port(conn: Conn<'_>) -> bool {
+    conn.outcome() == Outcome::NoSourcePort
+}
+
 fn way(conn: Conn<'_>) -> Way {
     (conn.node, conn.local().ip(), conn.remote())
 }
 
 /// `connect()` failed for want of a port.
 pub fn none_left(ctx: &Context<'_, '_>, conn: Conn<'_>, facts: &mut Facts) -> Cause {
-    let before = ctx.dials.get_or_init(|| Dials::of(ctx.seen)).in_the_minute_before(conn);
+    let before = ctx.dials.in_the_minute_before(conn);
     let what = format!(
         "{before} connections from {} to {} were seen to be opened in the minute before; a port rests for a minute where its connection was closed first",
         conn.local().ip(),

@@ -264,7 +264,7 @@ fn pods<'a>(records: &'a Records, nodes: &[u16], cluster: &mut Cluster<'a>) -> V
             Mention::Gateway | Mention::Owner(Hop::Front | Hop::Upstream) => (Some(Role::Gateway), true),
             Mention::Owner(Hop::Pod) | Mention::Chosen(Hop::Upstream) => (Some(Role::Upstream), true),
             Mention::Chosen(_) => (None, true),
-            Mention::Stopped | Mention::Owner(Hop::Other) => (None, false),
+            Mention::Measured | Mention::Owner(Hop::Other) => (None, false),
         };
         let address = has_address.then(|| records.host_of(named));
         pods[named.pod as usize] = cluster.ensure(records.pod_ref(named.pod), role, address);

@@ -1,8 +1,7 @@
 //! All records of a run.
 
 mod append;
-
-use std::net::SocketAddr;
+mod lookup;
 
 use observer::record::{
     Connection, Exchange, Hop, Nat as NatRecord, PodRef, Pressure, Record, SocketCall, Throttling, Translation,
@@ -16,8 +15,7 @@ use super::maybe::Maybe;
 use super::near::{Far, Near};
 use super::numbers::Numbers;
 use super::rows::{
-    Call, CallRow, ConnectionRow, ExchangeRow, ExpiredRow, MoreRow, PressureRow, StopRow, Trace, TranslationRow,
-    TroubleRow,
+    CallRow, ConnectionRow, ExchangeRow, ExpiredRow, MoreRow, PressureRow, StopRow, Trace, TranslationRow, TroubleRow,
 };
 
 /// All records of a run, compact. Times are the nodes'.
@@ -64,8 +62,8 @@ pub(crate) enum Mention {
     Chosen(Hop),
     /// As the one that a client's connection was translated to.
     Gateway,
-    /// As one that its CPU limit stopped.
-    Stopped,
+    /// As the one whose time on CPUs was read.
+    Measured,
 }
 
 impl Records {
@@ -227,7 +225,7 @@ impl Records {
 
     /// Keeps where a CPU limit stopped a pod.
     pub fn push_throttling(&mut self, node: u16, it: &Throttling) {
-        let pod = self.pod(node, Some(&it.pod), Mention::Stopped, Address::NONE);
+        let pod = self.pod(node, Some(&it.pod), Mention::Measured, Address::NONE);
         self.stops.push(StopRow {
             node,
             pod,
@@ -243,7 +241,7 @@ impl Records {
 
     /// Keeps how a pod fared on its node's CPUs.
     pub fn push_pressure(&mut self, node: u16, it: &Pressure) {
-        let pod = self.pod(node, Some(&it.pod), Mention::Stopped, Address::NONE);
+        let pod = self.pod(node, Some(&it.pod), Mention::Measured, Address::NONE);
         let Pressure { from_ns, to_ns, waited_us, ran_us, .. } = *it;
         self.pressures.push(PressureRow { node, pod, from_ns, to_ns, waited_us, ran_us });
     }
@@ -293,85 +291,6 @@ impl Records {
         if self.known.insert(named) {
             self.named.push(named);
         }
-    }
-}
-
-/// What the rows' numbers stand for.
-impl Records {
-    /// What the records of one node say of pods, in the order of their first records.
-    pub(crate) fn named_at(&self, node: u16) -> impl Iterator<Item = &Named> {
-        self.named.iter().filter(move |named| named.node == node)
-    }
-
-    /// The address that a pod was named with.
-    pub(crate) fn host_of(&self, named: &Named) -> std::net::IpAddr {
-        self.hosts.host(named.host).ip()
-    }
-
-    pub(crate) fn pod_ref(&self, number: u32) -> &PodRef {
-        self.pods.get(number)
-    }
-
-    /// All pod numbers are below.
-    pub(crate) fn pod_count(&self) -> usize {
-        self.pods.len()
-    }
-
-    /// All socket numbers are below.
-    pub(crate) fn socket_count(&self) -> usize {
-        self.cookies.len()
-    }
-
-    pub(crate) fn cookie(&self, socket: u32) -> u64 {
-        self.cookies.cookie(socket)
-    }
-
-    pub(crate) fn address(&self, address: Address) -> SocketAddr {
-        self.hosts.unpack(address)
-    }
-
-    /// `None`: no record has that host.
-    pub(crate) fn find(&self, address: SocketAddr) -> Option<Address> {
-        self.hosts.find(address)
-    }
-
-    pub(crate) fn time(&self, base_ns: u64, near: Near) -> Option<u64> {
-        self.far.get(base_ns, near)
-    }
-
-    pub(crate) fn connection_kind(&self, row: &ConnectionRow) -> &ConnectionKind {
-        self.connection_kinds.get(row.kind)
-    }
-
-    pub(crate) fn exchange_kind(&self, row: &ExchangeRow) -> &ExchangeKind {
-        self.exchange_kinds.get(row.kind)
-    }
-
-    pub(crate) fn translation_kind(&self, row: &TranslationRow) -> &TranslationKind {
-        self.translation_kinds.get(row.kind)
-    }
-
-    pub(crate) fn more(&self, row: &ConnectionRow) -> Option<&MoreRow> {
-        row.more.get().map(|at| &self.more[at as usize])
-    }
-
-    /// A connection's translation: what it shares with others, and its own.
-    pub(crate) fn nat_of(&self, row: &ConnectionRow) -> Option<(&NatKind, &MoreRow)> {
-        let more = self.more(row)?;
-        Some((self.nat_kinds.get(more.nat.get()?), more))
-    }
-
-    /// A call that was put down beside a time.
-    pub(crate) fn call_at(&self, at: Maybe, base_ns: u64) -> Option<Call> {
-        let row = &self.calls[at.get()? as usize];
-        let at_ns = self.time(base_ns, row.at)?;
-        let CallKind { exchange, kind } = *self.call_kinds.get(row.kind);
-        Some(Call { conn: row.conn, exchange: exchange.get(), kind, at_ns })
-    }
-
-    pub(crate) fn trouble(&self, row: &ConnectionRow) -> TroubleRow {
-        let at = self.more(row).and_then(|more| more.trouble.get());
-        at.map_or_else(TroubleRow::default, |at| self.troubles[at as usize])
     }
 }
 

@@ -57,11 +57,13 @@ impl Stopped {
         self.part_us > 0 && (by_stops || (self.waited_most() && of_waits))
     }
 
-    /// For half of the time. Or for no less than it ran, which was its own work, and for half of what that leaves: the kernel tells less than
-    /// was waited where threads move from one CPU to another.
+    /// For half of the time. Or for half of what is left beside its own work, the time in which it ran, and for no less than that. The kernel
+    /// tells less than was waited where threads move from one CPU to another, and at most all that is left: the middle counts.
     fn waited_most(self) -> bool {
         let ran_us = self.ran.map_or(0, |ran| ran.least_us.min(self.part_us));
-        let beside_own_work = self.waited_us >= ran_us && self.waited_us * 2 >= self.part_us - ran_us;
+        let left_us = self.part_us - ran_us;
+        let middle_us = u64::midpoint(self.waited_us.min(left_us), left_us);
+        let beside_own_work = self.waited_us * 2 >= left_us && middle_us >= ran_us;
         self.waited_us > 0 && (self.waited_us * 2 >= self.part_us || beside_own_work)
     }
 
@@ -144,7 +146,10 @@ mod tests {
         assert!(!unknown.waited_most());
         let ran = |us| Some(Ran { least_us: us, most_us: us });
         assert!(Stopped { ran: ran(130_000), ..unknown }.waited_most());
-        assert!(!Stopped { ran: ran(175_000), ..unknown }.waited_most(), "it ran for longer than it waited");
+        assert!(!Stopped { ran: ran(175_000), ..unknown }.waited_most(), "it ran for longer than it can have waited");
+        let shorter = Stopped { part_us: 278_000, waited_us: 113_000, ran: ran(125_000), ..unknown };
+        assert!(shorter.waited_most(), "it waited for 113 to 153 ms");
+        assert!(!Stopped { waited_us: 80_000, ran: ran(130_000), ..shorter }.waited_most(), "for 80 to 148");
         let for_half = Stopped { waited_us: part_us / 2 + 1, ran: ran(400_000), ..unknown };
         assert!(for_half.waited_most(), "whatever it ran on several CPUs");
         assert!(!Stopped { ran: ran(0), ..unknown }.waited_most());

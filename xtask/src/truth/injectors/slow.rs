@@ -128,11 +128,11 @@ pub const CPU_THROTTLED: Injector = Injector {
     },
 };
 
-/// Every request needs 130 ms of CPU, which its pod may have, and others take.
+/// Every request needs 110 ms of CPU, which its pod may have, and others take.
 pub const CPU_PRESSURE: Injector = Injector {
     name: "cpu-pressure",
     causes: &["cpu_pressure"],
-    about: "others take all the CPU they get; every request needs 130 ms of CPU at the only pod",
+    about: "others take all the CPU they get; every request needs 110 ms of CPU at the only pod",
     load: |bench| Load::new("/truth/burn-longer", ALONE_RATE, alone_seconds(bench)).with(&["--workers=50"]),
     prepare: one_serving_pod,
     inject: |bench| {
@@ -145,7 +145,7 @@ pub const CPU_PRESSURE: Injector = Injector {
         // Of what is under way when the others end, a part is the pod's own work on processors that are free.
         let to_ns = monotonic_ns() - UNDER_WAY_NS;
         let why = format!(
-            "each needs 130 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
+            "each needs 110 ms of CPU, has no limit below 2 CPUs, and takes longer only while {BUSY_FOR_EACH} busy processes share each processor with it"
         );
         let unsure = vec![Window { from_ns: 0, to_ns: u64::MAX }];
         let hits = Hits::LateIn(Window { from_ns, to_ns });
@@ -155,7 +155,7 @@ pub const CPU_PRESSURE: Injector = Injector {
 
 /// Beside so many a pod gets about a fourth of a processor, since its share counts for more than one of theirs. Beside eight it got less than
 /// its requests need on some days, and they piled up.
-const BUSY_FOR_EACH: u32 = 5;
+const BUSY_FOR_EACH: u32 = 6;
 
 /// Longer than any of these requests takes.
 const UNDER_WAY_NS: u64 = 3_000 * MS;

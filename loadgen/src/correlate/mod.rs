@@ -4,6 +4,7 @@
 //! ([`join`]), decide why requests failed ([`cause`]), and only then sum up.
 
 mod balance;
+mod beside;
 mod canary;
 mod cause;
 mod chain;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::beside::{self, Stay};
 use super::cluster::PodAt;
 use super::context::Context;
 use super::hops::{Part, Stretch, stretches};
@@ -25,10 +26,19 @@ pub fn slowest(ctx: &Context<'_, '_>, count: usize) -> Vec<SlowRequest> {
         }
     }
     let slowest = slowest.into_sorted_vec().into_iter();
-    slowest.map(|(Reverse(latency_ns), request)| explain(ctx, request, latency_ns)).collect()
+    let (mut explained, stays): (Vec<_>, Vec<_>) =
+        slowest.map(|(Reverse(latency_ns), request)| explain(ctx, request, latency_ns)).unzip();
+    let known: Vec<Stay> = stays.iter().flatten().copied().collect();
+    let with_stay = explained.iter_mut().zip(&stays).filter(|(_, stay)| stay.is_some());
+    for ((slow, _), others) in with_stay.zip(beside::others(ctx.seen, &known)) {
+        slow.explanation.push_str("; ");
+        slow.explanation.push_str(&beside::in_words(others));
+    }
+    explained
 }
 
-fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest {
+/// And where it was all that time, if that was a pod which is itself the reason.
+fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> (SlowRequest, Option<Stay>) {
     let client = ctx.client.at(request);
     let way = stretches(ctx, request);
     let longest = way.as_deref().and_then(|way| longest(start_ns(client), way));
@@ -44,7 +54,10 @@ fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest 
     let share = longest.map_or(String::new(), |part| {
         format!("{:.1} ms of {:.1} ms in {}: ", part.ns() as f64 / 1e6, latency_ns as f64 / 1e6, part.stretch.name())
     });
-    SlowRequest {
+    let by_itself = matches!(cause, SlowCause::SlowPod | SlowCause::QueuedAtPod);
+    let stay = longest.zip(attempt.and_then(|attempt| attempt.pod)).filter(|_| by_itself);
+    let stay = stay.map(|(part, pod)| Stay { pod, from_ns: part.from_ns, to_ns: part.to_ns });
+    let slow = SlowRequest {
         trace_id: client.trace_id(),
         seq: client.seq,
         latency_us: (latency_ns + 500) / 1_000,
@@ -53,7 +66,8 @@ fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> SlowRequest 
         cause,
         pod: pod.map(ToOwned::to_owned),
         explanation: format!("{share}{why}"),
-    }
+    };
+    (slow, stay)
 }
 
 /// The longest part of a request's way.
@@ -137,7 +151,7 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
         Stretch::GatewayReturn => (SlowCause::SlowGateway, "took that long to pass the answer on"),
         _ => (SlowCause::SlowGateway, "took that long to pass the request on"),
     };
-    let ran = stopped.ran_in_words("; in that time it ");
+    let ran = stopped.ran_in_words().map_or(String::new(), |ran| format!("; in that time it {ran}"));
     (cause, format!("{name} {what}{ran}{}", stopped.around_in_words()))
 }
 

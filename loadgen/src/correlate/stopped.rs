@@ -40,7 +40,7 @@ impl Stopped {
         }
         let waited_ms = self.waited_us as f64 / 1e3;
         let others = "the processors of its node were busy with others";
-        let ran = self.ran_in_words(", and ");
+        let ran = self.ran_in_words().map_or(String::new(), |ran| format!(", and {ran}"));
         let text = format!("{name} had work and got no CPU for {waited_ms:.0} ms of that time{ran}: {others}");
         self.waited_most().then_some((SlowCause::CpuPressure, text))
     }
@@ -71,9 +71,9 @@ impl Stopped {
         u64::midpoint(self.least_us, self.most_us)
     }
 
-    /// "ran for 90 to 95 ms", behind `before`. Empty: not measured.
-    pub fn ran_in_words(self, before: &str) -> String {
-        self.ran.map_or(String::new(), |ran| format!("{before}ran for {}", range_ms(ran.least_us, ran.most_us)))
+    /// "ran for 90 to 95 ms". `None`: not measured.
+    pub fn ran_in_words(self) -> Option<String> {
+        self.ran.map(|ran| format!("ran for {}", range_ms(ran.least_us, ran.most_us)))
     }
 
     /// "90 ms of that time", or both bounds.

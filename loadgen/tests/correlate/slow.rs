@@ -122,7 +122,12 @@ fn a_slow_pod_is_told_with_how_long_it_ran() {
     };
     let waits = fared(&[(0, 50, 0, 1)]);
     assert_eq!(waits.cause, SlowCause::SlowPod, "{waits:?}");
-    assert!(waits.explanation.ends_with("a took that long to answer; in that time it ran for 0 to 30 ms"), "{waits:?}");
+    assert!(
+        waits
+            .explanation
+            .ends_with("a took that long to answer; in that time it ran for 0 to 30 ms; no other request was there"),
+        "{waits:?}"
+    );
     let computes = fared(&[(0, 50, 0, 1), (50, 250, 0, 190), (250, 400, 0, 145)]);
     assert_eq!(computes.cause, SlowCause::SlowPod, "{computes:?}");
     let kept_waiting = fared(&[(0, 50, 0, 1), (50, 350, 130, 130)]);
@@ -130,6 +135,21 @@ fn a_slow_pod_is_told_with_how_long_it_ran() {
     assert!(
         kept_waiting.explanation.contains("got no CPU for 130 ms of that time, and ran for 130 ms: "),
         "{kept_waiting:?}"
+    );
+}
+
+#[test]
+fn a_slow_pod_is_told_with_what_else_it_had() {
+    let mut world = World::new("steady");
+    // All come at one moment, and stay for that much longer.
+    for by_ms in [300, 300, 200, 40] {
+        let flow = slow_at_pod(&mut world, "a", by_ms);
+        world.add(flow);
+    }
+    let slow = correlate(&world.finish()).slow;
+    assert!(
+        slow[0].explanation.contains("a took that long to answer; 1.8 other requests were there on average"),
+        "{slow:?}"
     );
 }
 

@@ -160,8 +160,16 @@ fn gave_up(
         facts.add(ended_ns, "kernel", what);
         if let (Some(life), Some(at_pod)) = (life, at_pod) {
             let wait = (at_pod.request_start_ns(), ended_ns);
-            if let Some((_, what)) = Stopped::of(life, wait, wait).reason(&format!("pod {}", life.name)) {
+            let (stopped, name) = (Stopped::of(life, wait, wait), format!("pod {}", life.name));
+            if let Some((_, what)) = stopped.reason(&name) {
                 facts.add(ended_ns, "kernel", what);
+            } else if let Some(ran) = stopped.ran_in_words() {
+                let waited_ms = wait.1.saturating_sub(wait.0) as f64 / 1e6;
+                facts.add(
+                    ended_ns,
+                    "kernel",
+                    format!("{name} {ran} in the {waited_ms:.0} ms in which it had the request"),
+                );
             }
         }
         return if answered_by_gateway { Cause::PodTooSlow } else { Cause::ClientTimeout };

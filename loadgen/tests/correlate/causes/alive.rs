@@ -88,6 +88,19 @@ fn a_pod_that_was_too_slow_for_want_of_a_cpu_is_told_so() {
 }
 
 #[test]
+fn a_pod_that_was_too_slow_by_itself_is_told_with_how_long_it_ran() {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(600.0, "a").answered(504, 3_001);
+    flow.last().cut(Close::FinLocal, 3_000);
+    let sent_ns = flow.client.sent_ns;
+    world.fared("a", (sent_ns - 100 * MS, sent_ns - 50 * MS), Some(0), Some(100));
+    world.fared("a", (sent_ns + 100 * MS, sent_ns + 2_600 * MS), Some(0), Some(2_400_000));
+    let failure = failure_of(world, flow);
+    is(&failure, Cause::PodTooSlow, Some("a"), TRACE);
+    says(&failure, "kernel", "pod a ran for 2400 to 2450 ms in the 3000 ms in which it had the request");
+}
+
+#[test]
 fn the_pod_was_too_slow_for_the_client() {
     let mut world = World::new("slow-pod");
     let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::Timeout, 2_000);

@@ -20,6 +20,7 @@ mod failures;
 mod hops;
 pub mod hpa;
 mod join;
+mod lags;
 mod ledger;
 mod limits;
 mod nodes;

@@ -7,6 +7,7 @@ use super::beside::{self, Stay};
 use super::cluster::PodAt;
 use super::context::Context;
 use super::hops::{Part, Stretch, stretches};
+use super::lags;
 use super::ledger::start_ns;
 use super::limits::SYN_TIMEOUT_NS;
 use super::seen::Conn;
@@ -102,7 +103,10 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Longest) -> (SlowCause, S
     let pod = attempt.and_then(|attempt| attempt.pod);
     let name = pod.map_or("an unknown pod", |pod| ctx.pod_name(pod));
     match stretch {
-        Stretch::WaitingToSend => (SlowCause::LateSender, "no worker of the load generator was free".to_owned()),
+        Stretch::WaitingToSend => {
+            let no_worker = || "no worker of the load generator was free".to_owned();
+            (SlowCause::LateSender, did_not_run(ctx, part).unwrap_or_else(no_worker))
+        }
         Stretch::EarlierAttempts => {
             let attempts = ctx.join.attempts_of(request).len();
             (SlowCause::Retried, format!("{attempts} attempts were made, only the last one succeeded"))
@@ -121,8 +125,9 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Longest) -> (SlowCause, S
         }
         Stretch::ConnectToGateway if ns >= SYN_TIMEOUT_NS => match along_older_entry(ctx, request) {
             Some(why) => (SlowCause::SynRetransmit, why),
-            None => (SlowCause::Unknown, unexplained(stretch)),
+            None => by_client(ctx, part),
         },
+        Stretch::ConnectToGateway | Stretch::ClientToGateway | Stretch::GatewayToClient => by_client(ctx, part),
         Stretch::QueuedAtGateway | Stretch::Gateway | Stretch::GatewayWrite | Stretch::GatewayReturn => {
             in_process(ctx, request, part, ctx.front(request).pod)
         }
@@ -153,6 +158,24 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
     };
     let ran = stopped.ran_in_words().map_or(String::new(), |ran| format!("; in that time it {ran}"));
     (cause, format!("{name} {what}{ran}{}", stopped.around_in_words()))
+}
+
+/// The client's own part of the way: to connect, to write, to read what has arrived.
+fn by_client(ctx: &Context<'_, '_>, part: Longest) -> (SlowCause, String) {
+    match did_not_run(ctx, part) {
+        Some(why) => (SlowCause::LateClient, why),
+        None => (SlowCause::Unknown, unexplained(part.stretch)),
+    }
+}
+
+/// The load generator did not run for most of that time. Pods that send are not watched.
+fn did_not_run(ctx: &Context<'_, '_>, part: Longest) -> Option<String> {
+    let here = ctx.raw.run.shards.is_empty();
+    let late_ns = lags::within_ns(&ctx.raw.lags, part.from_ns, part.to_ns);
+    let late_ms = late_ns as f64 / 1e6;
+    (here && late_ns > 0 && late_ns * 2 >= part.ns()).then(|| {
+        format!("the load generator itself did not run for {late_ms:.0} ms of that time: its own timers were late, and its machine is busy, or stopped it")
+    })
 }
 
 fn unexplained(stretch: Stretch) -> String {

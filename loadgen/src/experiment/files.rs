@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::{Timeline, TimelineWriter};
-use crate::load::{Recorder, Stop};
-use crate::raw::RunFile;
+use crate::load::{Lags, Recorder, Stop};
 use crate::raw::read::raw_dir;
-use crate::raw::write::{WriteError, write_json};
+use crate::raw::write::{NdjsonWriter, WriteError, write_json};
+use crate::raw::{Lag, RunFile};
 
 /// Where runs go that are told nothing else.
 pub const RESULTS: &str = "podwitness-results";
@@ -26,6 +26,7 @@ pub struct Files {
     /// `timeline.ndjson`.
     pub timeline: Timeline,
     timeline_writer: TimelineWriter,
+    lags: Lags,
 }
 
 /// The run's closed files.
@@ -64,7 +65,8 @@ impl Files {
         fs::write(&reserve, vec![0; RESERVE]).map_err(|e| WriteError::new(&reserve, e))?;
         let recorder = Recorder::create(&raw.join("client.ndjson.gz"), stop.clone())?;
         let (timeline, timeline_writer) = TimelineWriter::create(&raw.join("timeline.ndjson"), stop.clone())?;
-        Ok(Self { dir: dir.to_owned(), raw: raw.to_owned(), recorder, timeline, timeline_writer })
+        let (dir, raw) = (dir.to_owned(), raw.to_owned());
+        Ok(Self { dir, raw, recorder, timeline, timeline_writer, lags: Lags::watch() })
     }
 
     /// Writes `run.json`.
@@ -74,8 +76,9 @@ impl Files {
 
     /// Closes all files. Everyone who holds an end of them must be gone.
     pub async fn finish(self) -> Ended {
-        let Self { dir, raw, recorder, timeline, timeline_writer } = self;
+        let Self { dir, raw, recorder, timeline, timeline_writer, lags } = self;
         drop(timeline);
+        let lags = lags.finish().await;
         // What is still buffered may need the room.
         let _ = fs::remove_file(reserve(&raw));
         let recorded = recorder.finish().await;
@@ -83,7 +86,8 @@ impl Files {
             Ok(_) => None,
             Err(error) => Some(error.map_or("the time line's thread failed".to_owned(), |e| e.to_string())),
         };
-        let error = recorded.error.map(|error| error.to_string()).or(timeline_error);
+        let lags_error = write_lags(&raw, &lags).err().map(|error| error.to_string());
+        let error = recorded.error.map(|error| error.to_string()).or(timeline_error).or(lags_error);
         Ended { dir, dropped: recorded.dropped, error, raw }
     }
 
@@ -101,13 +105,19 @@ impl Ended {
     }
 }
 
+fn write_lags(raw: &Path, lags: &[Lag]) -> Result<u64, WriteError> {
+    let mut writer = NdjsonWriter::create(&raw.join("lags.ndjson.gz"))?;
+    lags.iter().try_for_each(|lag| writer.write(lag))?;
+    writer.finish()
+}
+
 fn reserve(raw: &Path) -> PathBuf {
     raw.join(".reserve")
 }
 
 /// Removes what a run without a request has made; what cannot be removed is at worst an empty file.
 fn remove(dir: &Path, raw: &Path) {
-    for file in ["client.ndjson.gz", "timeline.ndjson", "run.json", "run.json.part", ".reserve"] {
+    for file in ["client.ndjson.gz", "lags.ndjson.gz", "timeline.ndjson", "run.json", "run.json.part", ".reserve"] {
         let _ = fs::remove_file(raw.join(file));
     }
     let _ = fs::remove_dir(raw);

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `run.json` | run | [`RunFile`] |
 //! | `client.ndjson.gz` | request sent | [`ClientRequest`] |
+//! | `lags.ndjson.gz` | time in which the load generator did not run | [`Lag`] |
 //! | `timeline.ndjson` | change in the cluster, action of ours | [`TimelineEntry`] |
 //! | `records-NODE.ndjson.gz` | connection or exchange seen by the agent of a node | [`observer::record::Record`] |
 //! | `observer-NODE.json` | node | [`ObserverFile`] |
@@ -13,6 +14,7 @@
 
 mod client;
 pub mod compact;
+mod lag;
 mod lines;
 mod observer_file;
 pub mod pack;
@@ -30,6 +32,7 @@ pub const FORMAT: u32 = 2;
 
 pub use client::{ClientError, ClientErrorKind, ClientRequest};
 pub use compact::{Records, Request, Requests};
+pub use lag::Lag;
 pub use observer_file::{ClockOffset, ObserverFile};
 pub use read::{RawRun, read_run};
 pub use run::{EndedBy, Environment, GooseCheck, RunConfig, RunFile, Schedule, ShardFile};

@@ -10,7 +10,7 @@ use observer::record::{Connection, Exchange, Record, Translation};
 use super::compact::{Records, Requests, Text};
 use super::lines::for_each_line;
 use super::pack::ENDING;
-use super::{ClientRequest, FORMAT, ObserverFile, RunFile, TimelineEntry};
+use super::{ClientRequest, FORMAT, Lag, ObserverFile, RunFile, TimelineEntry};
 
 /// Everything known of one run.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct RawRun {
     pub run: RunFile,
     /// `client.ndjson.gz`, in order of `seq`.
     pub client: Requests,
+    /// `lags.ndjson.gz`, in order of time. Empty: none, or not measured.
+    pub lags: Vec<Lag>,
     /// `timeline.ndjson`, in order of time.
     pub timeline: Vec<TimelineEntry>,
     /// `records-NODE.ndjson.gz`: each node's records, in the node's clock. Without the last line.
@@ -87,6 +89,7 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
         killed(&mut run, &client);
         warnings.push("the load generator was killed: requests under way at that moment are not counted".to_owned());
     }
+    let lags = read_lags(&raw, &mut warnings)?;
     let mut timeline: Vec<TimelineEntry> = Vec::new();
     if let Some(file) = file_of(&raw, "timeline.ndjson", &mut warnings) {
         let read = |part: &mut Vec<_>, line: &[u8]| serde_json::from_slice(line).map(|entry| part.push(entry));
@@ -110,7 +113,7 @@ pub fn read_run(dir: &Path) -> Result<RawRun, ReadError> {
         }
     }
     records.shrink();
-    let mut run = RawRun { run, client, timeline, records, observers, warnings: Vec::new() };
+    let mut run = RawRun { run, client, lags, timeline, records, observers, warnings: Vec::new() };
     tell_missing_records(&run, &mut warnings);
     run.warnings = warnings;
     Ok(run)
@@ -186,6 +189,17 @@ fn read_client(raw: &Path, run_id: &str, warnings: &mut Vec<String>) -> Result<R
     }
     client.sort();
     Ok(client)
+}
+
+/// Runs of earlier versions have none.
+fn read_lags(raw: &Path, warnings: &mut Vec<String>) -> Result<Vec<Lag>, ReadError> {
+    let mut lags: Vec<Lag> = Vec::new();
+    if let Some(file) = either(raw, "lags.ndjson") {
+        let read = |part: &mut Vec<Lag>, line: &[u8]| serde_json::from_slice(line).map(|lag| part.push(lag));
+        for_each_line(&file, warnings, Vec::new, read, |part| lags.extend(part))?;
+    }
+    lags.sort_by_key(|lag| lag.due_ns);
+    Ok(lags)
 }
 
 /// Records of one node. Their last line is the agent's own count: a file without it, or with another count, is cut.
@@ -316,6 +330,18 @@ mod tests {
             let why = serde_json::from_str::<Record>(&broken).unwrap_err().to_string();
             assert_eq!(read(&broken).unwrap_err(), why);
         }
+    }
+
+    #[test]
+    fn lags_are_read_where_there_are_any() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut warnings = Vec::new();
+        assert!(read_lags(dir.path(), &mut warnings).unwrap().is_empty() && warnings.is_empty());
+        fs::write(dir.path().join("lags.ndjson"), "{\"due_ns\":7,\"ran_ns\":9}\n{\"due_ns\":1,\"ran_ns\":5}\n{\"due")
+            .unwrap();
+        let lags = read_lags(dir.path(), &mut warnings).unwrap();
+        assert_eq!(lags.iter().map(|lag| (lag.due_ns, lag.ran_ns)).collect::<Vec<_>>(), [(1, 5), (7, 9)]);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
     }
 
     #[test]

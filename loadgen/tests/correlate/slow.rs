@@ -1,6 +1,7 @@
 //! Why a good answer came late.
 
 use loadgen::correlate::correlate_explaining;
+use loadgen::raw::Lag;
 use loadgen::report::schema::{SlowCause, SlowRequest};
 
 use crate::synthetic::{Flow, MS, World, correlate, pod_ref};
@@ -157,6 +158,48 @@ fn a_slow_pod_is_told_with_what_else_it_had() {
 fn stops_that_may_lie_outside_of_the_request_prove_nothing() {
     let slow = slowest(&[(290, 410, 97), (0, 5, 97)]);
     assert_eq!(slow.cause, SlowCause::SlowPod, "{slow:?}");
+}
+
+#[test]
+fn a_client_that_did_not_run_is_late_itself() {
+    let slow = |lag_ms: u64| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(100.0, "a");
+        flow.client.end_ns += 80 * MS;
+        let ran_ns = flow.client.end_ns;
+        world.add(flow);
+        let mut raw = world.finish();
+        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns });
+        correlate(&raw).slow.remove(0)
+    };
+    let late = slow(70);
+    assert_eq!(
+        (late.cause, late.slowest_hop.as_deref()),
+        (SlowCause::LateClient, Some("gateway_to_client")),
+        "{late:?}"
+    );
+    assert!(late.explanation.contains("the load generator itself did not run for 70 ms of that time"), "{late:?}");
+    assert_eq!(slow(30).cause, SlowCause::Unknown, "30 of 80 ms are not most of it");
+}
+
+#[test]
+fn a_sender_that_did_not_run_is_told_from_one_without_workers() {
+    let slow = |lags: Vec<Lag>| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(200.0, "a");
+        flow.client.due_ns -= 100 * MS;
+        flow.client.starved = true;
+        world.add(flow);
+        let mut raw = world.finish();
+        raw.lags = lags;
+        correlate(&raw).slow.remove(0)
+    };
+    let without = slow(Vec::new());
+    assert_eq!(without.cause, SlowCause::LateSender);
+    assert!(without.explanation.contains("no worker of the load generator was free"), "{without:?}");
+    let stopped = slow(vec![Lag { due_ns: 1, ran_ns: u64::MAX }]);
+    assert_eq!(stopped.cause, SlowCause::LateSender);
+    assert!(stopped.explanation.contains("the load generator itself did not run for 100 ms"), "{stopped:?}");
 }
 
 #[test]

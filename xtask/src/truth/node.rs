@@ -43,6 +43,22 @@ impl Drop for Frozen {
     }
 }
 
+/// Pid of the process of this name that we have started.
+pub fn child(name: &str) -> Result<i32> {
+    let own = std::process::id().to_string();
+    for process in fs::read_dir("/proc").context("cannot read /proc")?.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // A process may end while we look at it.
+        let Ok(status) = fs::read_to_string(process.path().join("status")) else { continue };
+        let says =
+            |key: &str, value: &str| status.lines().any(|line| line.strip_prefix(key).map(str::trim) == Some(value));
+        if says("Name:", name) && says("PPid:", &own) {
+            return Ok(pid);
+        }
+    }
+    anyhow::bail!("no process {name} of ours runs")
+}
+
 /// A process in a pod: its network namespace, and a way to kill it.
 #[derive(Clone, Copy, Debug)]
 pub struct PodProcess(pub i32);

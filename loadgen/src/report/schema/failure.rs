@@ -168,6 +168,8 @@ pub enum SlowCause {
     SlowGateway,
     /// The load generator itself sent it late.
     LateSender,
+    /// The load generator itself was late to connect, to write the request, or to read the answer.
+    LateClient,
     /// A first attempt failed, and the gateway tried again.
     Retried,
     /// None of the above stands out.

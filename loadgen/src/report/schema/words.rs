@@ -84,6 +84,7 @@ impl SlowCause {
             Self::SlowPod => "slow_pod",
             Self::SlowGateway => "slow_gateway",
             Self::LateSender => "late_sender",
+            Self::LateClient => "late_client",
             Self::Retried => "retried",
             Self::Unknown => "unknown",
         }

@@ -44,6 +44,7 @@ pub fn raw(experiment: &str) -> Wire {
             warnings: Vec::new(),
         },
         client: Vec::new(),
+        lags: Vec::new(),
         timeline: Vec::new(),
         records: Vec::new(),
         observers: Vec::new(),

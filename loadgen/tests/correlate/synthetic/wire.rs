@@ -1,6 +1,6 @@
 //! A run as its files hold it, where every value can still be changed.
 
-use loadgen::raw::{ClientRequest, ObserverFile, RawRun, Records, Requests, RunFile, TimelineEntry};
+use loadgen::raw::{ClientRequest, Lag, ObserverFile, RawRun, Records, Requests, RunFile, TimelineEntry};
 use loadgen::report::schema::Report;
 use observer::record::Record;
 
@@ -9,6 +9,7 @@ use observer::record::Record;
 pub struct Wire {
     pub run: RunFile,
     pub client: Vec<ClientRequest>,
+    pub lags: Vec<Lag>,
     pub timeline: Vec<TimelineEntry>,
     pub records: Vec<(String, Vec<Record>)>,
     pub observers: Vec<ObserverFile>,
@@ -21,6 +22,7 @@ impl Wire {
         let mut read = RawRun {
             run: self.run.clone(),
             client: Requests::new(&self.run.id),
+            lags: self.lags.clone(),
             timeline: self.timeline.clone(),
             records: Records::new(&self.run.id),
             observers: self.observers.clone(),

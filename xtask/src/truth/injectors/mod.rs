@@ -1,6 +1,7 @@
 //! The injectors: each does one thing to requests on purpose, and knows to which.
 
 mod answers;
+mod client;
 mod cut;
 mod deletion;
 mod endpoints;
@@ -74,7 +75,8 @@ pub const ALL: &[Injector] = &[
     slow::QUEUED_AT_GATEWAY,
     slow::SLOW_GATEWAY,
     slow::QUEUED_AT_POD,
-    slow::LATE_SENDER,
+    client::LATE_SENDER,
+    client::LATE_CLIENT,
 ];
 
 const MS: u64 = 1_000_000;

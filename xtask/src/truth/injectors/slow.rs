@@ -23,6 +23,7 @@ pub const CAUSES: &[&str] = &[
     "queued_at_gateway",
     "queued_at_pod",
     "late_sender",
+    "late_client",
 ];
 
 /// A good answer that took this long is slow: every injector takes more, and an idle lab a hundredth of it.
@@ -31,17 +32,17 @@ pub const SLOW_US: u64 = 250_000;
 const RATE: u32 = 60;
 
 /// The same for a moment, again and again: what comes late must be over before the next.
-struct Pulses {
-    cause: &'static str,
+pub(super) struct Pulses {
+    pub cause: &'static str,
     /// How long it is done.
-    length_ms: u64,
+    pub length_ms: u64,
     /// Which requests are late by it.
-    late: Late,
+    pub late: Late,
     /// From one to the next.
-    period_ms: u64,
+    pub period_ms: u64,
 }
 
-enum Late {
+pub(super) enum Late {
     /// Those that are sent meanwhile, but for the last ones before its end, which are late by too little to be judged.
     During { but_last_ms: u64 },
     /// Those that are sent between so long and so long before it begins.
@@ -63,13 +64,13 @@ impl Pulses {
         (bench.cases * 6 / 5).div_ceil(in_one)
     }
 
-    fn load(&self, bench: &Bench<'_>, path: &'static str) -> Load {
+    pub fn load(&self, bench: &Bench<'_>, path: &'static str) -> Load {
         let seconds = (self.count(bench) * self.period_ms).div_ceil(1_000) + 4;
         Load::new(path, RATE, seconds).with(&["--workers=300", "--connect-timeout=3s"])
     }
 
     /// `act` begins it, and the end of its guard ends it.
-    fn run<G>(&self, bench: &Bench<'_>, why: &str, act: impl Fn() -> Result<G>) -> Result<Said> {
+    pub fn run<G>(&self, bench: &Bench<'_>, why: &str, act: impl Fn() -> Result<G>) -> Result<Said> {
         let mut said = Said::default();
         sleep(Duration::from_secs(2));
         for _ in 0..self.count(bench) {
@@ -291,22 +292,3 @@ pub const QUEUED_AT_POD: Injector = Injector {
 fn freeze_all(uid: &str, program: &str) -> Result<Vec<Frozen>> {
     PodProcess::all(uid, program)?.into_iter().map(|process| Frozen::freeze(process.0)).collect()
 }
-
-const LATE_RATE: u32 = 30;
-
-/// Two workers can send 6.7 requests a second, and 30 are due.
-pub const LATE_SENDER: Injector = Injector {
-    name: "late-sender",
-    causes: &["late_sender"],
-    about: "each request takes 0.3 s, and there are two workers for 30 requests a second",
-    load: |bench| Load::new("/truth/late", LATE_RATE, seconds_for(bench.cases + 40, LATE_RATE)).with(&["--workers=2"]),
-    prepare: nothing,
-    inject: |_| {
-        let begun_ns = monotonic_ns();
-        // Of those sent t after the start, 30 t / 6.7 were due when 1 was sent: they are late by 0.78 t, more than twice their 0.3 s.
-        let from_ns = begun_ns + 2_500 * MS;
-        let why = "two workers, each busy for 0.3 s with a request, and 30 requests a second are due".to_owned();
-        let unsure = vec![Window { from_ns: 0, to_ns: from_ns }];
-        Ok(Said { truths: vec![window("late_sender", from_ns, u64::MAX, why)], unsure, ..Said::default() })
-    },
-};

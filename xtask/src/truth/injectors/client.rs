@@ -1,0 +1,50 @@
+//! The load generator itself is late. The report must not blame the cluster for it.
+
+use super::slow::{Late, Pulses};
+use super::{Injector, MS, nothing, window};
+use crate::truth::{
+    bench::{Load, seconds_for},
+    judge::{Said, Window},
+    node::{Frozen, child, monotonic_ns},
+};
+
+const LATE_RATE: u32 = 30;
+
+/// Two workers can send 6.7 requests a second, and 30 are due.
+pub const LATE_SENDER: Injector = Injector {
+    name: "late-sender",
+    causes: &["late_sender"],
+    about: "each request takes 0.3 s, and there are two workers for 30 requests a second",
+    load: |bench| Load::new("/truth/late", LATE_RATE, seconds_for(bench.cases + 40, LATE_RATE)).with(&["--workers=2"]),
+    prepare: nothing,
+    inject: |_| {
+        let begun_ns = monotonic_ns();
+        // Of those sent t after the start, 30 t / 6.7 were due when 1 was sent: they are late by 0.78 t, more than twice their 0.3 s.
+        let from_ns = begun_ns + 2_500 * MS;
+        let why = "two workers, each busy for 0.3 s with a request, and 30 requests a second are due".to_owned();
+        let unsure = vec![Window { from_ns: 0, to_ns: from_ns }];
+        Ok(Said { truths: vec![window("late_sender", from_ns, u64::MAX, why)], unsure, ..Said::default() })
+    },
+};
+
+/// Each request is at the pod for 0.3 s: those that were sent then wait for their answers when the load generator is stopped, which has
+/// them for longer than that.
+const CLIENT_STOPPED: Pulses = Pulses {
+    cause: "late_client",
+    length_ms: 1_000,
+    late: Late::Before { first_ms: 280, last_ms: 20 },
+    period_ms: 3_000,
+};
+
+/// The answer is there, and nobody reads it.
+pub const LATE_CLIENT: Injector = Injector {
+    name: "client-frozen",
+    causes: &["late_client"],
+    about: "the load generator is stopped for a second, while pods have its requests, again and again",
+    load: |bench| CLIENT_STOPPED.load(bench, "/truth/late"),
+    prepare: nothing,
+    inject: |bench| {
+        let pid = child("loadgen")?;
+        CLIENT_STOPPED.run(bench, "SIGSTOP to the load generator", || Frozen::freeze(pid))
+    },
+};

@@ -198,20 +198,22 @@ pub fn hops(report: &Report, style: Style) -> String {
 }
 
 pub fn slow(report: &Report, style: Style) -> String {
-    let mut table = style.table(&["slowest successes", "latency", "cause", "pod", "why"]);
     // Only what stands out: an even run has nothing to explain.
     let usual_us = report.latency.from_due.as_ref().map_or(0, |latency| latency.p50_us);
     let slow: Vec<_> = report.slow.iter().filter(|slow| slow.latency_us > 3 * usual_us).take(SLOW_ROWS).collect();
-    for slow in &slow {
-        table.add_row([
-            format!("#{}", slow.seq),
-            us(Some(slow.latency_us)),
-            slow.cause.name().to_owned(),
-            short(slow.pod.as_deref().unwrap_or("unknown")),
-            escape(&slow.explanation),
-        ]);
-    }
-    if slow.is_empty() { String::new() } else { lines(&table) }
+    let heads: Vec<[String; 3]> = slow
+        .iter()
+        .map(|slow| [format!("#{}", slow.seq), us(Some(slow.latency_us)), slow.cause.name().to_owned()])
+        .collect();
+    let width = |column: usize| heads.iter().map(|head| head[column].chars().count()).max().unwrap_or(0);
+    let (first, second, third) = (width(0), width(1), width(2));
+    let entries = slow.iter().zip(&heads).map(|(slow, [number, latency, cause])| {
+        let name = slow.pod.as_deref().unwrap_or("unknown");
+        let head = format!("{number:<first$}  {latency:>second$}  {cause:<third$}  {}\n", short(name));
+        // A whole name in the middle of a sentence is wider than it is useful, and the line above has it.
+        head + &style.paragraph("    ", &escape(&slow.explanation.replace(name, &short(name))))
+    });
+    if slow.is_empty() { String::new() } else { style.title("Slowest successes") + &entries.collect::<String>() }
 }
 
 pub fn timeline(report: &Report, style: Style) -> String {

@@ -27,21 +27,21 @@ pub const LATE_SENDER: Injector = Injector {
     },
 };
 
-/// Each request is at the pod for 0.3 s: those that were sent then wait for their answers when the load generator is stopped, which has
-/// them for longer than that.
+/// Each request is at the pod for 0.15 s: the answers of those that were sent shortly before the load generator is stopped lie there for
+/// most of that time.
 const CLIENT_STOPPED: Pulses = Pulses {
     cause: "late_client",
-    length_ms: 1_000,
-    late: Late::Before { first_ms: 280, last_ms: 20 },
-    period_ms: 3_000,
+    length_ms: 700,
+    late: Late::Before { first_ms: 130, last_ms: 20 },
+    period_ms: 2_000,
 };
 
 /// The answer is there, and nobody reads it.
 pub const LATE_CLIENT: Injector = Injector {
     name: "client-frozen",
     causes: &["late_client"],
-    about: "the load generator is stopped for a second, while pods have its requests, again and again",
-    load: |bench| CLIENT_STOPPED.load(bench, "/truth/late"),
+    about: "the load generator is stopped for 0.7 s, while pods have its requests, again and again",
+    load: |bench| CLIENT_STOPPED.load(bench, "/truth/held-briefly"),
     prepare: nothing,
     inject: |bench| {
         let pid = child("loadgen")?;

@@ -1,7 +1,7 @@
 //! The slowest successes, explained like failures.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::beside::{self, Stay};
 use super::cluster::PodAt;
@@ -41,22 +41,25 @@ pub fn slowest(ctx: &Context<'_, '_>, count: usize) -> Vec<SlowRequest> {
 /// And where it was all that time, if that was a pod which is itself the reason.
 fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> (SlowRequest, Option<Stay>) {
     let client = ctx.client.at(request);
-    let way = stretches(ctx, request);
-    let longest = way.as_deref().and_then(|way| longest(start_ns(client), way));
+    let parts = stretches(ctx, request).map_or(Vec::new(), |way| placed(start_ns(client), &way));
+    // Of equally long ones the earlier.
+    let longest = parts.iter().copied().max_by_key(|part| (part.ns(), Reverse(part.stretch)));
     let attempt = ctx.join.decisive(request);
     let pod = attempt.and_then(|attempt| attempt.pod).map(|pod| ctx.pod_name(pod));
-    let (cause, why) = match longest {
-        None => (SlowCause::Unknown, "its way was not measured".to_owned()),
-        Some(part) if part.ns() * 2 < latency_ns => {
-            (SlowCause::Unknown, format!("no single part stands out; the longest is {}", part.stretch.name()))
+    let stands_out = longest.filter(|part| part.ns() * 2 >= latency_ns);
+    let (cause, explanation) = match (stands_out, longest) {
+        (Some(part), _) => {
+            let (cause, why) = cause_of(ctx, request, part);
+            (cause, part.in_words(latency_ns, &why))
         }
-        Some(part) => cause_of(ctx, request, part),
+        (None, Some(part)) => together(ctx, request, &parts, latency_ns).unwrap_or_else(|| {
+            let why = format!("no single part stands out; the longest is {}", part.stretch.name());
+            (SlowCause::Unknown, part.in_words(latency_ns, &why))
+        }),
+        (None, None) => (SlowCause::Unknown, "its way was not measured".to_owned()),
     };
-    let share = longest.map_or(String::new(), |part| {
-        format!("{:.1} ms of {:.1} ms in {}: ", part.ns() as f64 / 1e6, latency_ns as f64 / 1e6, part.stretch.name())
-    });
     let by_itself = matches!(cause, SlowCause::SlowPod | SlowCause::QueuedAtPod);
-    let stay = longest.zip(attempt.and_then(|attempt| attempt.pod)).filter(|_| by_itself);
+    let stay = stands_out.zip(attempt.and_then(|attempt| attempt.pod)).filter(|_| by_itself);
     let stay = stay.map(|(part, pod)| Stay { pod, from_ns: part.from_ns, to_ns: part.to_ns });
     let slow = SlowRequest {
         trace_id: client.trace_id(),
@@ -66,37 +69,62 @@ fn explain(ctx: &Context<'_, '_>, request: u32, latency_ns: u64) -> (SlowRequest
         slowest_hop_us: longest.map(|part| (part.ns() + 500) / 1_000),
         cause,
         pod: pod.map(ToOwned::to_owned),
-        explanation: format!("{share}{why}"),
+        explanation,
     };
     (slow, stay)
 }
 
-/// The longest part of a request's way.
+/// A part of a request's way, and when it was.
 #[derive(Clone, Copy)]
-struct Longest {
+struct Placed {
     stretch: Stretch,
     from_ns: u64,
     to_ns: u64,
 }
 
-impl Longest {
+impl Placed {
     fn ns(self) -> u64 {
         self.to_ns - self.from_ns
     }
+
+    fn in_words(self, latency_ns: u64, why: &str) -> String {
+        let ms = |ns: u64| ns as f64 / 1e6;
+        format!("{:.1} ms of {:.1} ms in {}: {why}", ms(self.ns()), ms(latency_ns), self.stretch.name())
+    }
 }
 
-/// Of equally long ones the earlier.
-fn longest(start_ns: u64, way: &[Part]) -> Option<Longest> {
+fn placed(start_ns: u64, way: &[Part]) -> Vec<Placed> {
     let mut to_ns = start_ns;
     let parts = way.iter().map(|part| {
         let from_ns = to_ns;
         to_ns += part.ns;
-        Longest { stretch: part.stretch, from_ns, to_ns }
+        Placed { stretch: part.stretch, from_ns, to_ns }
     });
-    parts.max_by_key(|part| (part.ns(), Reverse(part.stretch)))
+    parts.collect()
 }
 
-fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Longest) -> (SlowCause, String) {
+/// No part is half of the latency, but several have one cause, and together they are.
+fn together(ctx: &Context<'_, '_>, request: u32, parts: &[Placed], latency_ns: u64) -> Option<(SlowCause, String)> {
+    let mut of_cause: BTreeMap<SlowCause, Vec<(Placed, String)>> = BTreeMap::new();
+    for part in parts.iter().copied().filter(|part| part.ns() > 0) {
+        let (cause, why) = cause_of(ctx, request, part);
+        of_cause.entry(cause).or_default().push((part, why));
+    }
+    of_cause.remove(&SlowCause::Unknown);
+    let sum_ns = |parts: &[(Placed, String)]| parts.iter().map(|(part, _)| part.ns()).sum::<u64>();
+    let (cause, mut parts) = of_cause.into_iter().max_by_key(|(_, parts)| sum_ns(parts))?;
+    if sum_ns(&parts) * 2 < latency_ns {
+        return None;
+    }
+    parts.sort_by_key(|(part, _)| Reverse(part.ns()));
+    let (longest, why) = parts.first()?;
+    let others =
+        parts[1..].iter().map(|(part, _)| format!("{:.1} ms in {}", part.ns() as f64 / 1e6, part.stretch.name()));
+    let others: Vec<String> = others.collect();
+    Some((cause, format!("{}; for the same reason {}", longest.in_words(latency_ns, why), others.join(", "))))
+}
+
+fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Placed) -> (SlowCause, String) {
     let (stretch, ns) = (part.stretch, part.ns());
     let attempt = ctx.join.decisive(request);
     let conn = attempt.and_then(|attempt| ctx.conn(attempt));
@@ -139,7 +167,7 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Longest) -> (SlowCause, S
 }
 
 /// The time that a pod's process had something and did nothing that anybody saw.
-fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<PodAt>) -> (SlowCause, String) {
+fn in_process(ctx: &Context<'_, '_>, request: u32, part: Placed, whose: Option<PodAt>) -> (SlowCause, String) {
     let Some(life) = whose.map(|pod| ctx.cluster.pod(pod)) else {
         return (SlowCause::Unknown, unexplained(part.stretch));
     };
@@ -161,7 +189,7 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Longest, whose: Option<
 }
 
 /// The client's own part of the way: to connect, to write, to read what has arrived.
-fn by_client(ctx: &Context<'_, '_>, part: Longest) -> (SlowCause, String) {
+fn by_client(ctx: &Context<'_, '_>, part: Placed) -> (SlowCause, String) {
     match did_not_run(ctx, part) {
         Some(why) => (SlowCause::LateClient, why),
         None => (SlowCause::Unknown, unexplained(part.stretch)),
@@ -169,7 +197,7 @@ fn by_client(ctx: &Context<'_, '_>, part: Longest) -> (SlowCause, String) {
 }
 
 /// The load generator did not run for most of that time. Pods that send are not watched.
-fn did_not_run(ctx: &Context<'_, '_>, part: Longest) -> Option<String> {
+fn did_not_run(ctx: &Context<'_, '_>, part: Placed) -> Option<String> {
     let here = ctx.raw.run.shards.is_empty();
     let late_ns = lags::within_ns(&ctx.raw.lags, part.from_ns, part.to_ns);
     let late_ms = late_ns as f64 / 1e6;

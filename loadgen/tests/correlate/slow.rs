@@ -1,7 +1,7 @@
 //! Why a good answer came late.
 
 use loadgen::correlate::correlate_explaining;
-use loadgen::raw::Lag;
+use loadgen::raw::{ClientRequest, Lag};
 use loadgen::report::schema::{SlowCause, SlowRequest};
 
 use crate::synthetic::{Flow, MS, World, correlate, pod_ref};
@@ -180,6 +180,26 @@ fn a_client_that_did_not_run_is_late_itself() {
     );
     assert!(late.explanation.contains("the load generator itself did not run for 70 ms of that time"), "{late:?}");
     assert_eq!(slow(30).cause, SlowCause::Unknown, "30 of 80 ms are not most of it");
+}
+
+#[test]
+fn parts_of_one_cause_count_together() {
+    let slow = |lags_ms: [u64; 2]| {
+        let mut world = World::new("steady");
+        let flow = slow_at_pod(&mut world, "a", 60);
+        let (sent_ns, end_ns) = (flow.client.sent_ns - 50 * MS, flow.client.end_ns + 50 * MS);
+        world.add(Flow { client: ClientRequest { due_ns: sent_ns, sent_ns, end_ns, ..flow.client }, ..flow });
+        let mut raw = world.finish();
+        let lag = |due_ns: u64, ms: u64| Lag { due_ns, ran_ns: due_ns + ms * MS };
+        raw.lags = vec![lag(sent_ns, lags_ms[0]), lag(end_ns - lags_ms[1] * MS, lags_ms[1])];
+        correlate(&raw).slow.remove(0)
+    };
+    let late = slow([45, 45]);
+    assert_eq!((late.cause, late.slowest_hop.as_deref()), (SlowCause::LateClient, Some("pod")), "{late:?}");
+    assert!(late.explanation.contains("; for the same reason "), "{late:?}");
+    let not_both = slow([45, 10]);
+    assert_eq!(not_both.cause, SlowCause::Unknown, "{not_both:?}");
+    assert!(not_both.explanation.contains("no single part stands out; the longest is pod"), "{not_both:?}");
 }
 
 #[test]

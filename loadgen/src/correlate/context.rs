@@ -1,5 +1,7 @@
 //! Everything that the steps after the join read.
 
+use observer::api::Run;
+
 use super::cause::Dials;
 use super::clients::Clients;
 use super::clock::WallClock;
@@ -35,6 +37,14 @@ impl<'r, 'a> Context<'r, 'a> {
     /// There are records of at least one node.
     pub fn observed(&self) -> bool {
         !self.raw.records.nodes().is_empty()
+    }
+
+    /// Everything that the agents kept is there, and they had room for all of it.
+    pub fn records_whole(&self) -> bool {
+        let mut files = self.raw.observers.iter();
+        let whole = |run: &Run| run.records_dropped == 0;
+        self.raw.warnings.is_empty()
+            && files.all(|file| file.records_end.is_some() && file.run.as_ref().is_some_and(whole))
     }
 
     /// How far wrong a span between the clocks of two nodes can be, by their positions; `None` is our own clock.

@@ -172,7 +172,8 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Placed, whose: Option<P
         return (SlowCause::Unknown, unexplained(part.stretch));
     };
     let client = ctx.client.at(request);
-    let stopped = Stopped::of(life, (part.from_ns, part.to_ns), (start_ns(client), client.end_ns));
+    let request = (start_ns(client), client.end_ns);
+    let stopped = Stopped::of(life, (part.from_ns, part.to_ns), request, ctx.records_whole());
     let name = life.name;
     if let Some(reason) = stopped.reason(name) {
         return reason;

@@ -16,8 +16,9 @@ pub struct Stopped {
 }
 
 impl Stopped {
-    /// Of a part of a request that lasted from `request.0` to `request.1`.
-    pub fn of(life: &PodLife<'_>, part: (u64, u64), request: (u64, u64)) -> Self {
+    /// Of a part of a request that lasted from `request.0` to `request.1`. Only where the records are whole is it known what a pod did
+    /// not do.
+    pub fn of(life: &PodLife<'_>, part: (u64, u64), request: (u64, u64), records_whole: bool) -> Self {
         let (from_ns, to_ns) = part;
         let part_us = to_ns.saturating_sub(from_ns) / 1_000;
         let around = Throttled::around(life, request);
@@ -28,7 +29,7 @@ impl Stopped {
         let used_up = UsedUp::throughout(&life.stops, from_ns, to_ns);
         let waits = life.pressures.iter().map(|pressure| pressure.waited_within_us(from_ns, to_ns));
         let waited_us = waits.sum::<u64>().min(part_us);
-        let ran = Ran::within(&life.pressures, from_ns, to_ns);
+        let ran = Ran::within(&life.pressures, from_ns, to_ns).filter(|_| records_whole);
         Self { least_us: bounded(least_us), most_us: bounded(most_us), part_us, used_up, waited_us, ran, around }
     }
 

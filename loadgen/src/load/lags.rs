@@ -17,7 +17,8 @@ const PERIOD_NS: u64 = 5_000_000;
 /// Shorter lags are not written down.
 const LEAST_NS: u64 = 5_000_000;
 
-/// The most that are kept, in memory until the end: an hour and a half with a lag at every second ring.
+/// The most that are kept, in memory until the end: an hour and a half with a lag at every second ring. Later ones are not told, and nothing is
+/// claimed of them.
 const MOST: usize = 1 << 19;
 
 /// The watch, under way.

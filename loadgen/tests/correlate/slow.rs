@@ -124,9 +124,9 @@ fn a_slow_pod_is_told_with_how_long_it_ran() {
     let waits = fared(&[(0, 50, 0, 1)]);
     assert_eq!(waits.cause, SlowCause::SlowPod, "{waits:?}");
     assert!(
-        waits
-            .explanation
-            .ends_with("a took that long to answer; in that time it ran for 0 to 30 ms; no other request was there"),
+        waits.explanation.ends_with(
+            "a took that long to answer; in that time it ran for 0 to 30 ms; no other request was seen there"
+        ),
         "{waits:?}"
     );
     let computes = fared(&[(0, 50, 0, 1), (50, 250, 0, 190), (250, 400, 0, 145)]);
@@ -137,6 +137,20 @@ fn a_slow_pod_is_told_with_how_long_it_ran() {
         kept_waiting.explanation.contains("got no CPU for 130 ms of that time, and ran for 130 ms: "),
         "{kept_waiting:?}"
     );
+}
+
+#[test]
+fn where_records_are_missing_nobody_knows_for_how_long_a_pod_ran() {
+    let mut world = World::new("steady");
+    let flow = slow_at_pod(&mut world, "a", 300);
+    let start_ns = flow.client.sent_ns;
+    world.add(flow);
+    world.fared("a", (start_ns - 50 * MS, start_ns), Some(0), Some(100));
+    let mut raw = world.finish();
+    assert!(correlate(&raw).slow[0].explanation.contains("; in that time it ran for 0 to 30 ms"));
+    raw.warnings.push("records-node0.ndjson.gz: a block is damaged".into());
+    let slow = correlate(&raw).slow.remove(0);
+    assert!(slow.cause == SlowCause::SlowPod && !slow.explanation.contains("it ran for"), "{slow:?}");
 }
 
 #[test]

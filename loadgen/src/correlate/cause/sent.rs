@@ -160,7 +160,8 @@ fn gave_up(
         facts.add(ended_ns, "kernel", what);
         if let (Some(life), Some(at_pod)) = (life, at_pod) {
             let wait = (at_pod.request_start_ns(), ended_ns);
-            let (stopped, name) = (Stopped::of(life, wait, wait), format!("pod {}", life.name));
+            let stopped = Stopped::of(life, wait, wait, ctx.records_whole());
+            let name = format!("pod {}", life.name);
             if let Some((_, what)) = stopped.reason(&name) {
                 facts.add(ended_ns, "kernel", what);
             } else if let Some(ran) = stopped.ran_in_words() {

@@ -154,6 +154,7 @@ fn killed_parts_are_repaired(cluster: &Cluster, options: &Options) {
         let status = Cluster::status(&options.root).unwrap();
         assert!(status.up, "after the death of {name}: {status}");
     }
+    containerd_ends_while_up_looks(options);
     for name in ["kubelet", "containerd", "containerd-shim-runc-v2"] {
         let running = cluster_processes();
         let found = running.iter().find(|(_, exe)| exe.file_name().unwrap() == name);
@@ -165,6 +166,24 @@ fn killed_parts_are_repaired(cluster: &Cluster, options: &Options) {
     Cluster::up(options).unwrap();
     assert_eq!(uid(), before, "the repaired cluster is another one");
     eventually("the pod to serve again", || ask_gateway(cluster).ends_with("served\n"));
+}
+
+/// `up` finds it running, running no more, or dying, and repairs the cluster each time.
+fn containerd_ends_while_up_looks(options: &Options) {
+    for milliseconds in (0..160).step_by(20) {
+        let containerd = Cluster::status(&options.root).unwrap().daemons.into_iter();
+        let pid = containerd.filter(|daemon| daemon.name.starts_with("containerd")).map(|daemon| daemon.pid).next();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(milliseconds));
+                kill_now(pid.unwrap());
+            });
+            Cluster::up(options).unwrap();
+        });
+        // It may have ended only after `up` had found all well.
+        eventually("containerd to be dead", || ProcessId::of(pid.unwrap()).is_none_or(|process| !process.is_alive()));
+        Cluster::up(options).unwrap();
+    }
 }
 
 fn kill_everything(root: &Path) {

@@ -1,6 +1,7 @@
 //! `up`: nothing to do, something to repair, or everything to make.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::bring_up::BringUp;
 use super::lock::Lock;
@@ -12,6 +13,10 @@ use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::steps::Steps;
 use crate::{Error, Options, Result, binaries, network, preflight};
+
+/// The kernel takes this long at most to end a process that has closed its sockets: tens of ms for an API server's
+/// memory, more where the processors are busy.
+const DYING: Duration = Duration::from_secs(2);
 
 /// Ends when the cluster is up as wanted. If it cannot, nothing is left.
 pub(crate) fn up(options: &Options, steps: &Steps) -> Result<Cluster> {
@@ -62,13 +67,18 @@ fn keep(options: &Options, _lock: &Lock, steps: &Steps) -> Result<Option<Cluster
     if let Some(difference) = difference(options, &journal)? {
         return Err(Error::OtherOptions { difference });
     }
-    let ended = journal.daemons.iter().filter(|(_, process)| !process.is_alive());
-    let ended: Vec<String> = ended.map(|(name, _)| name.clone()).collect();
+    let mut ended = ended(&journal);
     if ended.is_empty() && cluster.nodes_are_ready().is_ok() {
         let sockets: Vec<PathBuf> = cluster.nodes.iter().map(|node| layout.containerd_socket(node)).collect();
-        import(&cluster.bin_dir, &sockets, &options.images)?;
-        steps.say("the cluster is up already");
-        return Ok(Some(cluster));
+        if let Err(error) = import(&cluster.bin_dir, &sockets, &options.images) {
+            ended = ended_meanwhile(&journal);
+            if ended.is_empty() {
+                return Err(error);
+            }
+        } else {
+            steps.say("the cluster is up already");
+            return Ok(Some(cluster));
+        }
     }
     let what = if ended.is_empty() { "a node is not Ready".into() } else { format!("{} ended", ended.join(", ")) };
     steps.say(format!("repairing the cluster: {what}"));
@@ -78,17 +88,38 @@ fn keep(options: &Options, _lock: &Lock, steps: &Steps) -> Result<Option<Cluster
     let mut first = true;
     loop {
         journal.daemons.retain(|_, process| process.is_alive());
-        match run(options, &bin_dir, &mut journal, &cluster, steps) {
+        let error = match run(options, &bin_dir, &mut journal, &cluster, steps) {
             Ok(()) => return Ok(Some(cluster)),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            // What killed one daemon may have been at another when we looked.
-            Err(Error::DaemonEnded { name, .. }) if first => steps.say(format!("{name} ended meanwhile: once more")),
-            Err(error) => {
-                steps.say(format!("it cannot be repaired ({error}); making it anew"));
-                return Ok(None);
-            }
+            Err(error) => error,
+        };
+        // What killed one daemon may have been at another when we looked.
+        let ended = if first { ended_meanwhile(&journal) } else { Vec::new() };
+        if ended.is_empty() {
+            steps.say(format!("it cannot be repaired ({error}); making it anew"));
+            return Ok(None);
         }
+        steps.say(format!("{} ended meanwhile: once more", ended.join(", ")));
         first = false;
+    }
+}
+
+/// The daemons that no longer run.
+fn ended(journal: &Journal) -> Vec<String> {
+    let ended = journal.daemons.iter().filter(|(_, process)| !process.is_alive());
+    ended.map(|(name, _)| name.clone()).collect()
+}
+
+/// The daemons whose end may be why something just failed. A process that is killed closes its sockets before the
+/// kernel calls it dead, so that the dead are looked for a little longer than the failure took.
+fn ended_meanwhile(journal: &Journal) -> Vec<String> {
+    let started = Instant::now();
+    loop {
+        let ended = ended(journal);
+        if !ended.is_empty() || started.elapsed() > DYING {
+            return ended;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::answered::every_entry_told;
 use super::unanswered::no_endpoint;
-use super::{Decision, Facts, attempt};
+use super::{Decision, Facts, attempt, stalled};
 use crate::correlate::cluster::Role;
 use crate::correlate::context::Context;
 use crate::correlate::limits::STALE_ENTRY_NS;
@@ -50,6 +50,9 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
     if kind == ClientErrorKind::NoSourcePort {
         return Decision::new(Cause::ClientOutOfPorts, facts);
     }
+    if let Some(cause) = stalled::with_answer(ctx, request, &mut facts) {
+        return answered_by(ctx, request, cause, facts);
+    }
     if let Some(decision) = gateway_ending(ctx, request, &mut facts) {
         return Decision { facts, ..decision };
     }
@@ -83,6 +86,9 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
         }
     }
     match kind {
+        ClientErrorKind::Timeout if stalled::unsent(ctx, request, &mut facts) => {
+            Decision::new(Cause::ClientStalled, facts)
+        }
         ClientErrorKind::Timeout => Decision::new(Cause::ClientTimeout, facts),
         ClientErrorKind::ConnectTimeout if alive(ctx, request) => {
             facts.add(client.end_ns, "kubernetes", "the gateway pod that was dialled was ready all the time");
@@ -93,6 +99,14 @@ pub fn no_answer(ctx: &Context<'_, '_>, request: u32, mut facts: Facts) -> Decis
             with_gateway(ctx, request, Cause::Unknown, facts)
         }
     }
+}
+
+/// The cluster did its part, and the pod is the one that did.
+fn answered_by(ctx: &Context<'_, '_>, request: u32, cause: Cause, mut facts: Facts) -> Decision {
+    let Some(attempt) = ctx.join.decisive(request) else { return Decision::new(cause, facts) };
+    attempt::tell(ctx, attempt, &mut facts);
+    let (joined_by, attempt_ns) = (Some(attempt.joined_by), Some(attempt.start_ns));
+    Decision { cause, pod: attempt.pod, joined_by, attempt_ns, facts }
 }
 
 /// The gateway pod of this very request was on its way out.

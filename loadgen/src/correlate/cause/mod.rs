@@ -9,6 +9,7 @@ mod dials;
 mod facts;
 mod refused;
 mod sent;
+mod stalled;
 mod unanswered;
 
 pub use client_side::in_words;

@@ -30,6 +30,8 @@ pub enum Cause {
     PodTooSlow,
     /// The client gave up first.
     ClientTimeout,
+    /// The load generator did not run, and gave up on an answer that had come in time, or before it had sent the request.
+    ClientStalled,
     /// Packets were lost between two ends that were both alive.
     NetworkLoss,
     /// The load generator's own machine had no free source port: nothing was sent.

@@ -1,11 +1,11 @@
 //! The client got no answer.
 
-use loadgen::raw::ClientErrorKind;
-use loadgen::report::schema::{Cause, JoinedBy};
+use loadgen::raw::{ClientErrorKind, Lag};
+use loadgen::report::schema::{Cause, Failure, JoinedBy};
 use observer::record::Outcome;
 
 use super::{failure_of, is, says};
-use crate::synthetic::{World, correlate, pod_ref};
+use crate::synthetic::{MS, World, correlate, pod_ref};
 
 #[test]
 fn refused_by_a_gateway_being_deleted() {
@@ -80,6 +80,52 @@ fn the_client_gave_up() {
     let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::Timeout, 2_000).never_at_gateway();
     flow.translation = None;
     is(&failure_of(world, flow), Cause::ClientTimeout, None, None);
+}
+
+/// The failure of a client that waits 10 s (`--timeout`): what pod a answered was complete at the gateway after so long, the client ended after
+/// so long, and the load generator did not run for so long before that.
+fn unread_answer(written_ms: u64, ended_ms: u64, lag_ms: u64) -> Failure {
+    let mut world = World::new("steady");
+    let mut flow = world.flow(600.0, "a").answered(200, written_ms);
+    let front = flow.front.clone();
+    flow = flow.errored(ClientErrorKind::Timeout, ended_ms);
+    flow.front = front;
+    let ran_ns = flow.client.end_ns;
+    world.add(flow);
+    let mut raw = world.finish();
+    raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns });
+    correlate(&raw).failures.remove(0)
+}
+
+#[test]
+fn an_answer_in_time_that_a_stopped_client_never_read() {
+    let stalled = unread_answer(200, 20_000, 19_900);
+    is(&stalled, Cause::ClientStalled, Some("a"), Some(JoinedBy::Trace));
+    says(&stalled, "kernel", "it was in time");
+    says(&stalled, "client", "the load generator itself did not run for 19800 of the 19800 ms from then on");
+    // It ran for most of the time, and something else kept the answer from it.
+    is(&unread_answer(200, 15_000, 5_000), Cause::ClientTimeout, Some("a"), Some(JoinedBy::Trace));
+    let late = unread_answer(11_000, 20_000, 19_900);
+    is(&late, Cause::ClientTimeout, Some("a"), Some(JoinedBy::Trace));
+    says(&late, "kernel", "the client waits 10000 ms");
+}
+
+#[test]
+fn a_stopped_client_that_had_sent_nothing() {
+    let unsent = |lag_ms: u64| {
+        let mut world = World::new("steady");
+        let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::Timeout, 20_000).never_at_gateway();
+        flow.translation = None;
+        let ran_ns = flow.client.end_ns;
+        world.add(flow);
+        let mut raw = world.finish();
+        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns });
+        correlate(&raw).failures.remove(0)
+    };
+    let stalled = unsent(19_900);
+    is(&stalled, Cause::ClientStalled, None, None);
+    says(&stalled, "kernel", "no gateway pod had received the request");
+    is(&unsent(12_000), Cause::ClientTimeout, None, None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The load generator itself is late. The report must not blame the cluster for it.
 
-use super::slow::{Late, Pulses};
+use super::slow::{Late, Pulses, RATE};
 use super::{Injector, MS, nothing, window};
 use crate::truth::{
     bench::{Load, seconds_for},
@@ -46,5 +46,28 @@ pub const LATE_CLIENT: Injector = Injector {
     inject: |bench| {
         let pid = child("loadgen")?;
         CLIENT_STOPPED.run(bench, "SIGSTOP to the load generator", || Frozen::freeze(pid))
+    },
+};
+
+/// Longer than the client's patience. What lies there is good, and came in time.
+const STALLED: Pulses = Pulses { cause: "client_stalled", length_ms: 1_700, period_ms: 3_500, ..CLIENT_STOPPED };
+
+/// The answer is there, and nobody reads it until the client's patience has ended.
+pub const CLIENT_STALLED: Injector = Injector {
+    name: "client-stalled",
+    causes: &["client_stalled"],
+    about: "the load generator, which waits 1 s, is stopped for 1.7 s while pods have its requests, again and again",
+    load: |bench| {
+        let patience = ["--workers=300", "--connect-timeout=1s", "--timeout=1s"];
+        Load::new("/truth/held-briefly", RATE, STALLED.seconds(bench)).with(&patience)
+    },
+    prepare: nothing,
+    inject: |bench| {
+        let pid = child("loadgen")?;
+        let why = "SIGSTOP to the load generator for longer than its --timeout";
+        let mut said = STALLED.run(bench, why, || Frozen::freeze(pid))?;
+        // On a busy node a request that was sent earlier is under way as well.
+        said.unsure.iter_mut().for_each(|window| window.from_ns -= 1_000 * MS);
+        Ok(said)
     },
 };

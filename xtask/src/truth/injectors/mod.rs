@@ -77,6 +77,7 @@ pub const ALL: &[Injector] = &[
     slow::QUEUED_AT_POD,
     client::LATE_SENDER,
     client::LATE_CLIENT,
+    client::CLIENT_STALLED,
 ];
 
 const MS: u64 = 1_000_000;

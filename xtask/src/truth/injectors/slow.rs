@@ -29,7 +29,7 @@ pub const CAUSES: &[&str] = &[
 /// A good answer that took this long is slow: every injector takes more, and an idle lab a hundredth of it.
 pub const SLOW_US: u64 = 250_000;
 
-const RATE: u32 = 60;
+pub(super) const RATE: u32 = 60;
 
 /// The same for a moment, again and again: what comes late must be over before the next.
 pub(super) struct Pulses {
@@ -65,8 +65,12 @@ impl Pulses {
     }
 
     pub fn load(&self, bench: &Bench<'_>, path: &'static str) -> Load {
-        let seconds = (self.count(bench) * self.period_ms).div_ceil(1_000) + 4;
-        Load::new(path, RATE, seconds).with(&["--workers=300", "--connect-timeout=3s"])
+        Load::new(path, RATE, self.seconds(bench)).with(&["--workers=300", "--connect-timeout=3s"])
+    }
+
+    /// For how long the load has to last.
+    pub fn seconds(&self, bench: &Bench<'_>) -> u64 {
+        (self.count(bench) * self.period_ms).div_ceil(1_000) + 4
     }
 
     /// `act` begins it, and the end of its guard ends it.

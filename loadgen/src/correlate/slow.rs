@@ -133,7 +133,7 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Placed) -> (SlowCause, St
     match stretch {
         Stretch::WaitingToSend => {
             let no_worker = || "no worker of the load generator was free".to_owned();
-            (SlowCause::LateSender, did_not_run(ctx, part).unwrap_or_else(no_worker))
+            (SlowCause::LateSender, did_not_run(ctx, request, part).unwrap_or_else(no_worker))
         }
         Stretch::EarlierAttempts => {
             let attempts = ctx.join.attempts_of(request).len();
@@ -153,9 +153,11 @@ fn cause_of(ctx: &Context<'_, '_>, request: u32, part: Placed) -> (SlowCause, St
         }
         Stretch::ConnectToGateway if ns >= SYN_TIMEOUT_NS => match along_older_entry(ctx, request) {
             Some(why) => (SlowCause::SynRetransmit, why),
-            None => by_client(ctx, part),
+            None => by_client(ctx, request, part),
         },
-        Stretch::ConnectToGateway | Stretch::ClientToGateway | Stretch::GatewayToClient => by_client(ctx, part),
+        Stretch::ConnectToGateway | Stretch::ClientToGateway | Stretch::GatewayToClient => {
+            by_client(ctx, request, part)
+        }
         Stretch::QueuedAtGateway | Stretch::Gateway | Stretch::GatewayWrite | Stretch::GatewayReturn => {
             in_process(ctx, request, part, ctx.front(request).pod)
         }
@@ -190,20 +192,20 @@ fn in_process(ctx: &Context<'_, '_>, request: u32, part: Placed, whose: Option<P
 }
 
 /// The client's own part of the way: to connect, to write, to read what has arrived.
-fn by_client(ctx: &Context<'_, '_>, part: Placed) -> (SlowCause, String) {
-    match did_not_run(ctx, part) {
+fn by_client(ctx: &Context<'_, '_>, request: u32, part: Placed) -> (SlowCause, String) {
+    match did_not_run(ctx, request, part) {
         Some(why) => (SlowCause::LateClient, why),
         None => (SlowCause::Unknown, unexplained(part.stretch)),
     }
 }
 
-/// The load generator did not run for most of that time. Pods that send are not watched.
-fn did_not_run(ctx: &Context<'_, '_>, part: Placed) -> Option<String> {
-    let here = ctx.raw.run.shards.is_empty();
-    let late_ns = lags::within_ns(&ctx.raw.lags, part.from_ns, part.to_ns);
+/// The sender did not run for most of that time.
+fn did_not_run(ctx: &Context<'_, '_>, request: u32, part: Placed) -> Option<String> {
+    let late_ns = lags::late_ns(ctx, request, part.from_ns, part.to_ns);
     let late_ms = late_ns as f64 / 1e6;
-    (here && late_ns > 0 && late_ns * 2 >= part.ns()).then(|| {
-        format!("the load generator itself did not run for {late_ms:.0} ms of that time: its own timers were late, and its machine is busy, or stopped it")
+    (late_ns > 0 && late_ns * 2 >= part.ns()).then(|| {
+        let sender = lags::sender_in_words(ctx, request);
+        format!("{sender} did not run for {late_ms:.0} ms of that time: its own timers were late, and its machine is busy, or stopped it")
     })
 }
 

@@ -74,11 +74,12 @@ impl Files {
         write_json(&self.raw.join("run.json"), run)
     }
 
-    /// Closes all files. Everyone who holds an end of them must be gone.
-    pub async fn finish(self) -> Ended {
+    /// Closes all files. Everyone who holds an end of them must be gone. `senders` is when others who sent did not run.
+    pub async fn finish(self, senders: Option<Vec<Lag>>) -> Ended {
         let Self { dir, raw, recorder, timeline, timeline_writer, lags } = self;
         drop(timeline);
-        let lags = lags.finish().await;
+        let own = lags.finish().await;
+        let lags = senders.unwrap_or(own);
         // What is still buffered may need the room.
         let _ = fs::remove_file(reserve(&raw));
         let recorded = recorder.finish().await;
@@ -93,7 +94,7 @@ impl Files {
 
     /// Nothing was sent: takes back what [`Files::create`] made.
     pub async fn discard(self) {
-        let ended = self.finish().await;
+        let ended = self.finish(None).await;
         remove(&ended.dir, &ended.raw);
     }
 }
@@ -146,7 +147,7 @@ mod tests {
         let files = Files::create(&place.path().join("run"), &Stop::default()).unwrap();
         let reserve = reserve(&files.raw);
         assert_eq!(fs::metadata(&reserve).unwrap().len(), RESERVE as u64);
-        let ended = files.finish().await;
+        let ended = files.finish(None).await;
         assert!(ended.error.is_none() && !reserve.exists());
     }
 }

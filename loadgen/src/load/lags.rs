@@ -55,7 +55,7 @@ async fn watch(mut ended: oneshot::Receiver<()>) -> Vec<Lag> {
         }
         let ran_ns = monotonic_ns();
         if ran_ns.saturating_sub(due_ns) >= LEAST_NS {
-            lags.push(Lag { due_ns, ran_ns });
+            lags.push(Lag { due_ns, ran_ns, shard: None });
         }
     }
     lags

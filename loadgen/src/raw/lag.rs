@@ -10,4 +10,7 @@ pub struct Lag {
     pub due_ns: u64,
     /// When it did.
     pub ran_ns: u64,
+    /// Which of the pods that sent; none when the load generator itself did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<u32>,
 }

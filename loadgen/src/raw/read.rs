@@ -19,7 +19,7 @@ pub struct RawRun {
     pub run: RunFile,
     /// `client.ndjson.gz`, in order of `seq`.
     pub client: Requests,
-    /// `lags.ndjson.gz`, in order of time. Empty: none, or not measured.
+    /// `lags.ndjson.gz`, each sender's in order of time. Empty: none, or not measured.
     pub lags: Vec<Lag>,
     /// `timeline.ndjson`, in order of time.
     pub timeline: Vec<TimelineEntry>,
@@ -198,7 +198,7 @@ fn read_lags(raw: &Path, warnings: &mut Vec<String>) -> Result<Vec<Lag>, ReadErr
         let read = |part: &mut Vec<Lag>, line: &[u8]| serde_json::from_slice(line).map(|lag| part.push(lag));
         for_each_line(&file, warnings, Vec::new, read, |part| lags.extend(part))?;
     }
-    lags.sort_by_key(|lag| lag.due_ns);
+    lags.sort_by_key(|lag| (lag.shard, lag.due_ns));
     Ok(lags)
 }
 

@@ -18,7 +18,8 @@ use tokio::sync::{Mutex, Notify};
 
 use super::api::{Order, Progress, RecordsEnd, State};
 use crate::cluster::restore::leftovers::boot_id;
-use crate::load::{Counters, Load, LoadPlan, Plan, Reason, Recorder, Stop, monotonic_ns, realtime_ns};
+use crate::load::{Counters, Lags, Load, LoadPlan, Plan, Reason, Recorder, Stop, monotonic_ns, realtime_ns};
+use crate::raw::{GooseCheck, Lag};
 
 /// A shard could not run.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,8 @@ struct Sending {
     state: State,
     dropped: u64,
     written: u64,
-    goose: Option<crate::raw::GooseCheck>,
+    lags: Vec<Lag>,
+    goose: Option<GooseCheck>,
     error: Option<String>,
 }
 
@@ -70,6 +72,7 @@ pub async fn serve(dir: &Path, port: u16) -> Result<(), ShardError> {
             state: State::Waiting,
             dropped: 0,
             written: 0,
+            lags: Vec::new(),
             goose: None,
             error: None,
         })),
@@ -81,6 +84,7 @@ pub async fn serve(dir: &Path, port: u16) -> Result<(), ShardError> {
         .route("/v1/load", get(progress).post(load))
         .route("/v1/stop", post(stop))
         .route("/v1/records", get(records))
+        .route("/v1/lags", get(lags))
         .route("/v1/end", post(async |Shared(app): Shared<App>| app.end.notify_one()))
         .with_state(app);
     tokio::select! {
@@ -158,10 +162,13 @@ fn prepare(app: &App, order: &Order) -> Result<(Load, Recorder), String> {
 
 /// Sends all of it, and writes down how that ended.
 async fn send(app: App, load: Load, recorder: Recorder) {
+    let lags = Lags::watch();
     let outcome = Box::pin(load.run(Arc::clone(&app.counters), recorder.sender(), app.stop.clone())).await;
+    let lags = lags.finish().await;
     let recorded = recorder.finish().await;
     let mut sending = app.sending.lock().await;
     (sending.dropped, sending.written) = (recorded.dropped, recorded.written);
+    sending.lags = lags;
     sending.error = recorded.error.map(|error| error.to_string());
     match outcome {
         Ok(outcome) => sending.goose = Some(outcome.goose),
@@ -180,21 +187,36 @@ async fn stop(Shared(app): Shared<App>) -> Json<Progress> {
 
 /// The client's records as they were written, and how many they are.
 async fn records(Shared(app): Shared<App>) -> Response {
-    let written = {
-        let sending = app.sending.lock().await;
-        if sending.state != State::Ended {
-            return refuse(StatusCode::CONFLICT, "the load has not ended", "ask for /v1/load until it has");
-        }
-        sending.written
+    let written = match app.sending.lock().await {
+        sending if sending.state == State::Ended => sending.written,
+        _ => return too_early(),
     };
     let file = match tokio::fs::File::open(app.file()).await {
         Ok(file) => file,
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string(), "run the load again"),
     };
-    // Plain values: they cannot fail to be written.
-    let last = serde_json::to_string(&RecordsEnd { records_before: written }).unwrap_or_default() + "\n";
-    let pieces = pieces(file).chain(futures::stream::iter([Ok(last.into())]));
+    let pieces = pieces(file).chain(futures::stream::iter([Ok(last_line(written).into())]));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pieces)).into_response()
+}
+
+/// When it did not run, in the same form.
+async fn lags(Shared(app): Shared<App>) -> Response {
+    let sending = app.sending.lock().await;
+    if sending.state != State::Ended {
+        return too_early();
+    }
+    // Plain values: they cannot fail to be written.
+    let line = |lag| serde_json::to_string(lag).unwrap_or_default() + "\n";
+    let lines: String = sending.lags.iter().map(line).chain([last_line(sending.lags.len() as u64)]).collect();
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
+}
+
+fn too_early() -> Response {
+    refuse(StatusCode::CONFLICT, "the load has not ended", "ask for /v1/load until it has")
+}
+
+fn last_line(records_before: u64) -> String {
+    serde_json::to_string(&RecordsEnd { records_before }).unwrap_or_default() + "\n"
 }
 
 /// A file, piece by piece.

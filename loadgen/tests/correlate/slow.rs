@@ -1,8 +1,9 @@
 //! Why a good answer came late.
 
 use loadgen::correlate::correlate_explaining;
-use loadgen::raw::{ClientRequest, Lag};
+use loadgen::raw::{ClientRequest, ClockOffset, Lag, ShardFile};
 use loadgen::report::schema::{SlowCause, SlowRequest};
+use observer::api::Clock;
 
 use crate::synthetic::{Flow, MS, World, correlate, pod_ref};
 
@@ -183,7 +184,7 @@ fn a_client_that_did_not_run_is_late_itself() {
         let ran_ns = flow.client.end_ns;
         world.add(flow);
         let mut raw = world.finish();
-        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns });
+        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns, shard: None });
         correlate(&raw).slow.remove(0)
     };
     let late = slow(70);
@@ -197,6 +198,41 @@ fn a_client_that_did_not_run_is_late_itself() {
 }
 
 #[test]
+fn a_pod_that_sends_is_late_by_its_own_lags() {
+    let slow = |shard: u32| {
+        let mut world = World::new("steady");
+        let mut flow = slow_at_pod(&mut world, "a", 1);
+        flow.client.end_ns += 80 * MS;
+        let (ran_ns, seq) = (flow.client.end_ns, flow.client.seq);
+        world.add(flow);
+        let mut raw = world.finish();
+        raw.run.shards = (0..2).map(sender).collect();
+        raw.lags.push(Lag { due_ns: ran_ns - 70 * MS, ran_ns, shard: Some((seq as u32 + shard) % 2) });
+        correlate(&raw).slow.remove(0)
+    };
+    let late = slow(0);
+    assert_eq!(late.cause, SlowCause::LateClient, "{late:?}");
+    assert!(late.explanation.contains("the load generator's pod sender-"), "{late:?}");
+    assert_eq!(slow(1).cause, SlowCause::Unknown, "another pod did not run");
+}
+
+/// A pod of a Job, on our own machine.
+fn sender(index: u32) -> ShardFile {
+    let node = Clock { node: "n0".into(), boot_id: String::new(), monotonic_ns: 0, realtime_ns: 0 };
+    ShardFile {
+        index,
+        pod: format!("sender-{index}"),
+        node: "n0".into(),
+        sent: 1,
+        records: 1,
+        records_dropped: 0,
+        clock: ClockOffset { node, offset_ns: 0, error_bound_ns: 0, same_machine: true },
+        clock_after: None,
+        problems: Vec::new(),
+    }
+}
+
+#[test]
 fn parts_of_one_cause_count_together() {
     let slow = |lags_ms: [u64; 2]| {
         let mut world = World::new("steady");
@@ -204,7 +240,7 @@ fn parts_of_one_cause_count_together() {
         let (sent_ns, end_ns) = (flow.client.sent_ns - 50 * MS, flow.client.end_ns + 50 * MS);
         world.add(Flow { client: ClientRequest { due_ns: sent_ns, sent_ns, end_ns, ..flow.client }, ..flow });
         let mut raw = world.finish();
-        let lag = |due_ns: u64, ms: u64| Lag { due_ns, ran_ns: due_ns + ms * MS };
+        let lag = |due_ns: u64, ms: u64| Lag { due_ns, ran_ns: due_ns + ms * MS, shard: None };
         raw.lags = vec![lag(sent_ns, lags_ms[0]), lag(end_ns - lags_ms[1] * MS, lags_ms[1])];
         correlate(&raw).slow.remove(0)
     };
@@ -231,7 +267,7 @@ fn a_sender_that_did_not_run_is_told_from_one_without_workers() {
     let without = slow(Vec::new());
     assert_eq!(without.cause, SlowCause::LateSender);
     assert!(without.explanation.contains("no worker of the load generator was free"), "{without:?}");
-    let stopped = slow(vec![Lag { due_ns: 1, ran_ns: u64::MAX }]);
+    let stopped = slow(vec![Lag { due_ns: 1, ran_ns: u64::MAX, shard: None }]);
     assert_eq!(stopped.cause, SlowCause::LateSender);
     assert!(stopped.explanation.contains("the load generator itself did not run for 100 ms"), "{stopped:?}");
 }

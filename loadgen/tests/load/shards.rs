@@ -4,7 +4,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use loadgen::load::{Plan, Shard, monotonic_ns};
-use loadgen::raw::{ClientRequest, Schedule};
+use loadgen::raw::{ClientRequest, Lag, Schedule};
 use loadgen::shard::{Order, Progress, State};
 use serde_json::Value;
 
@@ -71,13 +71,29 @@ impl Sender {
     }
 
     async fn records(&self) -> Vec<ClientRequest> {
-        let (status, text) = self.ask("/v1/records", None::<&()>).await;
+        self.lines("/v1/records").await
+    }
+
+    async fn lines<T: serde::de::DeserializeOwned>(&self, path: &str) -> Vec<T> {
+        let (status, text) = self.ask(path, None::<&()>).await;
         assert_eq!(status, 200, "{text}");
         let mut lines: Vec<&str> = text.lines().collect();
         let last: Value = serde_json::from_str(lines.pop().unwrap()).unwrap();
         assert_eq!(last["records_before"], lines.len());
         lines.into_iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+/// Stops a sender's process in the middle of its load. For how long, in nanoseconds.
+async fn stop_for_a_while(sender: &Sender, start_ns: u64) -> u64 {
+    let send = |signal| nix::sys::signal::kill(nix::unistd::Pid::from_raw(sender.child.id() as i32), signal).unwrap();
+    tokio::time::sleep(Duration::from_nanos((start_ns + 800_000_000).saturating_sub(monotonic_ns()))).await;
+    send(nix::sys::signal::Signal::SIGSTOP);
+    let from_ns = monotonic_ns();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let stopped_ns = monotonic_ns() - from_ns;
+    send(nix::sys::signal::Signal::SIGCONT);
+    stopped_ns
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,14 +116,21 @@ async fn three_senders_send_the_schedule_of_one() {
             tls: false,
         };
         assert_eq!(sender.ask("/v1/records", None::<&()>).await.0, 409, "nothing is there yet");
+        assert_eq!(sender.ask("/v1/lags", None::<&()>).await.0, 409, "nothing is there yet");
         assert_eq!(sender.ask("/v1/load", Some(&order)).await.0, 200);
         let (status, text) = sender.ask("/v1/load", Some(&order)).await;
         assert!(status == 409 && text.contains("fix"), "a second order: {status} {text}");
     }
+    let stopped = stop_for_a_while(&senders[1], start_ns).await;
     let mut sent = Vec::new();
-    for sender in &senders {
+    for (index, sender) in senders.iter().enumerate() {
         let progress = sender.ended().await;
         assert_eq!((progress.error, progress.records_dropped), (None, 0));
+        let lags: Vec<Lag> = sender.lines("/v1/lags").await;
+        let longest_ns = lags.iter().map(|lag| lag.ran_ns - lag.due_ns).max();
+        if index == 1 {
+            assert!(longest_ns.is_some_and(|ns| ns + 5_000_000 >= stopped), "{longest_ns:?} of {stopped} ns");
+        }
         let records = sender.records().await;
         assert_eq!(progress.counts.sent, records.len() as u64);
         assert_eq!(progress.goose.unwrap().requests, records.len() as u64);

@@ -1,6 +1,6 @@
 //! One shard's records as if they had been made here: on our clock, and with workers of their own. Pure.
 
-use crate::raw::{ClientRequest, ClockOffset};
+use crate::raw::{ClientRequest, ClockOffset, Lag};
 
 /// A record on our clock. Workers of all shards are counted through.
 pub fn on_our_clock(mut record: ClientRequest, offset_ns: i64, shard: u32, workers: u32) -> ClientRequest {
@@ -11,6 +11,12 @@ pub fn on_our_clock(mut record: ClientRequest, offset_ns: i64, shard: u32, worke
     record.end_ns = ours(record.end_ns);
     record.worker += shard * workers;
     record
+}
+
+/// A lag on our clock.
+pub fn lag_on_our_clock(lag: Lag, offset_ns: i64, shard: u32) -> Lag {
+    let ours = |ns: u64| ns.saturating_add_signed(offset_ns.saturating_neg());
+    Lag { due_ns: ours(lag.due_ns), ran_ns: ours(lag.ran_ns), shard: Some(shard) }
 }
 
 /// A moment of ours on the shard's clock.
@@ -51,6 +57,8 @@ mod tests {
             let ours = on_our_clock(record, offset_ns, 2, 32);
             prop_assert_eq!((ours.due_ns, ours.sent_ns, ours.headers_ns, ours.end_ns), (at, at + 1, Some(at + 2), at + 3));
             prop_assert_eq!((ours.seq, ours.worker), (7, 69));
+            let lag = Lag { due_ns: its_ns, ran_ns: its_ns + 9, shard: None };
+            prop_assert_eq!(lag_on_our_clock(lag, offset_ns, 2), Lag { due_ns: at, ran_ns: at + 9, shard: Some(2) });
         }
     }
 }

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::sync::Mutex;
 
 use super::manifest::{JobPlan, manifest};
-use super::merge::{on_its_clock, on_our_clock};
+use super::merge::{lag_on_our_clock, on_its_clock, on_our_clock};
 use super::pods;
 use crate::cluster::connect::words;
 use crate::cluster::observer::{Agent, Conversation, ObserverError, measure};
@@ -18,7 +18,7 @@ use crate::experiment::runner::Sent;
 use crate::load::counters::Snapshot;
 use crate::load::recorder::RecordSender;
 use crate::load::{Counters, LoadPlan, Shard, Stop, monotonic_ns};
-use crate::raw::{ClientRequest, ClockOffset, GooseCheck, Schedule, ShardFile};
+use crate::raw::{ClientRequest, ClockOffset, GooseCheck, Lag, Schedule, ShardFile};
 use crate::shard::{Order, Progress, RecordsEnd, State};
 
 /// From the order to the first due time: time enough for all shards to have made their workers.
@@ -76,6 +76,7 @@ struct Ended {
     progress: Progress,
     clock_after: Option<ClockOffset>,
     records: u64,
+    lags: Vec<Lag>,
     problems: Vec<String>,
 }
 
@@ -120,7 +121,7 @@ impl Shards {
         }))
         .await;
         let mut goose = Some(GooseCheck { requests: 0, successes: 0, failures: 0 });
-        let (mut sent, mut shards) = (0, Vec::new());
+        let (mut sent, mut shards, mut lags) = (0, Vec::new(), Vec::new());
         for (member, ended) in self.members.iter().zip(ended) {
             sent += ended.progress.counts.sent;
             goose = goose.zip(ended.progress.goose.as_ref()).map(|(sum, one)| GooseCheck {
@@ -128,6 +129,7 @@ impl Shards {
                 successes: sum.successes + one.successes,
                 failures: sum.failures + one.failures,
             });
+            lags.extend(ended.lags);
             shards.push(ShardFile {
                 index: member.index,
                 pod: member.agent.pod.clone(),
@@ -141,7 +143,7 @@ impl Shards {
             });
         }
         let ended_ns = counters.last_end_ns().unwrap_or_else(monotonic_ns);
-        Ok(Sent { sent, started_ns: Some(start_ns), ended_ns, goose, shards })
+        Ok(Sent { sent, started_ns: Some(start_ns), ended_ns, goose, shards, lags: Some(lags) })
     }
 
     async fn order(&self, member: &Member, start_ns: u64) -> Result<(), JobError> {
@@ -171,7 +173,7 @@ impl Shards {
         counters: &Counters,
         records: &RecordSender,
     ) -> Ended {
-        let mut ended = Ended { progress, clock_after: None, records: 0, problems: Vec::new() };
+        let mut ended = Ended { progress, clock_after: None, records: 0, lags: Vec::new(), problems: Vec::new() };
         ended.problems.extend(ended.progress.error.clone().or(lost));
         if ended.progress.state != State::Ended {
             return ended;
@@ -199,10 +201,25 @@ impl Shards {
         if strange > 0 || end.is_none_or(|end| end.records_before != count) {
             ended.problems.push(format!("the records of {} are not whole", member.agent.who()));
         }
+        match lags_of(&mut conversation, offset_ns, member.index).await {
+            Ok(lags) => ended.lags = lags,
+            Err(error) => ended.problems.push(format!("when {} did not run is not known: {error}", member.agent.who())),
+        }
         // Its pod ends well, and with it the Job; what does not end is taken away.
         let _ = conversation.tell("/v1/end").await;
         ended
     }
+}
+
+/// When it did not run, on our clock.
+async fn lags_of(conversation: &mut Conversation, offset_ns: i64, index: u32) -> Result<Vec<Lag>, ObserverError> {
+    let mut lags = Vec::new();
+    let take = async |line: &[u8]| {
+        let lag = serde_json::from_slice(line).ok();
+        lags.extend(lag.map(|lag| lag_on_our_clock(lag, offset_ns, index)));
+    };
+    conversation.each_line("/v1/lags", take).await?;
+    Ok(lags)
 }
 
 async fn member(index: u32, agent: Agent, boot_id: &str) -> Result<Member, JobError> {

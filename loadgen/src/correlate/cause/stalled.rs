@@ -35,13 +35,17 @@ pub fn with_answer(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> Op
         return None;
     }
     let unread_ns = client.end_ns.saturating_sub(written_ns);
-    let late_ns = late_ns(ctx, written_ns, client.end_ns).filter(|late_ns| late_ns * 2 >= unread_ns)?;
+    let late_ns = lags::late_ns(ctx, request, written_ns, client.end_ns);
+    if late_ns == 0 || late_ns * 2 < unread_ns {
+        return None;
+    }
     facts.add(written_ns, "kernel", format!("{after}, and the client waits {:.0} ms: it was in time", ms(patience_ns)));
     facts.add(
         client.end_ns,
         "client",
         format!(
-            "the load generator itself did not run for {:.0} of the {:.0} ms from then on",
+            "{} did not run for {:.0} of the {:.0} ms from then on",
+            lags::sender_in_words(ctx, request),
             ms(late_ns),
             ms(unread_ns)
         ),
@@ -54,19 +58,14 @@ pub fn unsent(ctx: &Context<'_, '_>, request: u32, facts: &mut Facts) -> bool {
     let client = ctx.client.at(request);
     let waited_ns = client.end_ns.saturating_sub(client.sent_ns);
     let unseen = ctx.observed() && ctx.records_whole() && ctx.front_exchange(request).is_none();
-    let late_ns = late_ns(ctx, client.sent_ns, client.end_ns).filter(|late_ns| unseen && late_ns * 10 >= waited_ns * 9);
-    if let Some(late_ns) = late_ns {
+    let late_ns = lags::late_ns(ctx, request, client.sent_ns, client.end_ns);
+    let stalled = unseen && late_ns > 0 && late_ns * 10 >= waited_ns * 9;
+    if stalled {
         let (late_ms, waited_ms) = (late_ns as f64 / 1e6, waited_ns as f64 / 1e6);
         facts.add(client.end_ns, "kernel", "no gateway pod had received the request by then");
-        let what =
-            format!("the load generator itself did not run for {late_ms:.0} of the {waited_ms:.0} ms that it waited");
+        let sender = lags::sender_in_words(ctx, request);
+        let what = format!("{sender} did not run for {late_ms:.0} of the {waited_ms:.0} ms that it waited");
         facts.add(client.end_ns, "client", what);
     }
-    late_ns.is_some()
-}
-
-/// For how long the load generator did not run in that time, if that is known. Pods that send are not watched.
-fn late_ns(ctx: &Context<'_, '_>, from_ns: u64, to_ns: u64) -> Option<u64> {
-    let watched = ctx.raw.run.shards.is_empty() && !ctx.raw.lags.is_empty();
-    watched.then(|| lags::within_ns(&ctx.raw.lags, from_ns, to_ns)).filter(|ns| *ns > 0)
+    stalled
 }

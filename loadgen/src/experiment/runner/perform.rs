@@ -108,8 +108,10 @@ pub async fn perform(
     drop(lab);
     remember(&journal_dir, &cluster, setup, counters.snapshot().failed);
 
+    let mut lags = None;
     let mut error = match outcome {
-        Ok(outcome) => {
+        Ok(mut outcome) => {
+            lags = outcome.lags.take();
             let mut problems = outcome.shards.iter().flat_map(|shard| shard.problems.iter().cloned());
             let first = problems.next();
             warnings.extend(problems);
@@ -121,7 +123,7 @@ pub async fn perform(
             Some(failed.to_string())
         }
     };
-    let ended = files.finish().await;
+    let ended = files.finish(lags).await;
     run_file.client_records_dropped += ended.dropped;
     (run_file.ended_by, error) = match stop.reason() {
         Some(Reason::Interrupt) => (EndedBy::Interrupt, error.or(ended.error.clone())),

@@ -9,7 +9,7 @@ use crate::cluster::job::{JobError, Shards};
 use crate::load::recorder::RecordSender;
 use crate::load::tickets::Tickets;
 use crate::load::{Counters, Load, LoadError, Stop};
-use crate::raw::{GooseCheck, ShardFile};
+use crate::raw::{GooseCheck, Lag, ShardFile};
 
 /// A load that is ready to run.
 pub enum Source {
@@ -32,6 +32,8 @@ pub struct Sent {
     pub goose: Option<GooseCheck>,
     /// The pods that sent; empty when this process did.
     pub shards: Vec<ShardFile>,
+    /// When they did not run. `None`: this process sent, and watches itself.
+    pub lags: Option<Vec<Lag>>,
 }
 
 /// A load failed.
@@ -89,6 +91,7 @@ impl Source {
                     ended_ns: outcome.ended_ns,
                     goose: outcome.started_ns.map(|_| outcome.goose),
                     shards: Vec::new(),
+                    lags: None,
                 })
             }
             Self::Job(shards) => Ok(Box::pin(shards.run(counters, records, stop)).await?),

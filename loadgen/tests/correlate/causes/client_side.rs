@@ -93,7 +93,7 @@ fn unread_answer(written_ms: u64, ended_ms: u64, lag_ms: u64) -> Failure {
     let ran_ns = flow.client.end_ns;
     world.add(flow);
     let mut raw = world.finish();
-    raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns });
+    raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns, shard: None });
     correlate(&raw).failures.remove(0)
 }
 
@@ -119,7 +119,7 @@ fn a_stopped_client_that_had_sent_nothing() {
         let ran_ns = flow.client.end_ns;
         world.add(flow);
         let mut raw = world.finish();
-        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns });
+        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns, shard: None });
         correlate(&raw).failures.remove(0)
     };
     let stalled = unsent(19_900);

@@ -1,8 +1,16 @@
 //! The load from inside the cluster: one schedule, three senders, one report.
 
+use std::{
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use verbs::lab::NAMESPACE;
+use verbs::{
+    lab::NAMESPACE,
+    truth::node::{Frozen, PodProcess},
+};
 
 use crate::{bench::Bench, witness::assert_nginx_agrees};
 
@@ -36,6 +44,59 @@ pub fn three_senders_make_one_schedule(bench: &Bench) -> Result<()> {
         ensure!(left.trim().is_empty(), "{kind} stay: {left}");
     }
     Ok(())
+}
+
+/// One of the senders is stopped while pods have its requests: what is late by that is the sender's, and the report names it.
+pub fn a_sender_that_is_stopped_is_told_from_the_cluster(bench: &Bench) -> Result<()> {
+    bench.deploy("overlays/truth")?;
+    // The pod takes 0.15 s for each, so that every sender has some under way at any time.
+    let load = ["job", "--shards", "3", "--rate", "90", "--duration", "10s", "--path", "/truth/held-briefly"];
+    let (run, stopped) = thread::scope(|scope| {
+        let run = scope.spawn(|| bench.experiment("job-stopped", &load));
+        let stopped = stop_one(bench);
+        let run = run.join().map_err(|_| anyhow::anyhow!("the run panicked"))?;
+        Ok::<_, anyhow::Error>((run?, stopped?))
+    })?;
+    run.assert_closed()?;
+    let shards = run.file["shards"].as_array().context("run.json names no senders")?;
+    let position = shards.iter().position(|shard| shard["pod"] == stopped.as_str());
+    let index = position.with_context(|| format!("{stopped} is none of the senders"))? as u64;
+    let slow = run.report["slow"].as_array().context("the report explains no slow answer")?;
+    let late: Vec<&Value> = slow.iter().filter(|it| it["latency_us"].as_u64() >= Some(500_000)).collect();
+    ensure!(late.len() >= 2, "the stop made {} answers late: {slow:?}", late.len());
+    for it in late {
+        let named = it["explanation"].as_str().is_some_and(|why| why.contains(&stopped));
+        ensure!(it["cause"] == "late_client" && named && it["seq"].as_u64().map(|seq| seq % 3) == Some(index), "{it}");
+    }
+    Ok(())
+}
+
+/// Stops the second pod of the Job for 0.7 s, in the middle of its load. Its name.
+fn stop_one(bench: &Bench) -> Result<String> {
+    let find = [
+        "--namespace",
+        NAMESPACE,
+        "get",
+        "pods",
+        "--selector=app.kubernetes.io/name=podwitness-load,batch.kubernetes.io/job-completion-index=1",
+        "--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{end}",
+    ];
+    let begun = Instant::now();
+    let (name, process) = loop {
+        let found = bench.cluster.kubectl(&find)?;
+        let pod = found.trim().split_once(' ').map(|(name, uid)| (name.to_owned(), PodProcess::find(uid, "loadgen")));
+        match pod {
+            Some((name, Ok(process))) => break (name, process),
+            _ => ensure!(begun.elapsed() < Duration::from_secs(60), "no sender runs: {found}"),
+        }
+        sleep(Duration::from_millis(200));
+    };
+    // Its load begins within five seconds, and takes ten.
+    sleep(Duration::from_secs(8));
+    let frozen = Frozen::freeze(process.0)?;
+    sleep(Duration::from_millis(700));
+    drop(frozen);
+    Ok(name)
 }
 
 /// Number and due time of each request, since the first.

@@ -112,6 +112,7 @@ const TWO_NODES: Tests = &[
     ("two_nodes_every_request_is_joined_across_them", two_nodes::every_request_across_nodes),
     ("two_nodes_rollout_explains_each_failure", two_nodes::rollout_as_assigned),
     ("job_three_senders_make_one_schedule", job::three_senders_make_one_schedule),
+    ("job_a_sender_that_is_stopped_is_told_from_the_cluster", job::a_sender_that_is_stopped_is_told_from_the_cluster),
 ];
 
 /// The tests as the harness wants them; without a cluster they can be listed only.

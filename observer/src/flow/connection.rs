@@ -51,6 +51,8 @@ pub(super) struct Conn {
     pub(super) reported: Option<u32>,
     /// When the socket was closed for good.
     pub(super) ended_ns: Option<u64>,
+    /// When its owner closed it, if it was an attempt still.
+    pub(super) released_ns: Option<u64>,
     /// Bytes as the kernel counted them.
     pub(super) kernel_bytes: Option<(u64, u64)>,
     /// Last sign of life.
@@ -106,6 +108,7 @@ impl Conn {
             error: None,
             reported: None,
             ended_ns: None,
+            released_ns: None,
             kernel_bytes: None,
             last_ns: opened_ns,
             settling: false,

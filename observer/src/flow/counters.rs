@@ -56,6 +56,8 @@ counters! {
     connections_expired: false,
     /// Of these, attempts that nobody had answered: they end sooner, so their end was not told.
     ends_missed: true,
+    /// Attempts of which nothing but their owner's `close()` told that they were over: how they ended is not known.
+    ends_untold: false,
     /// Threads forgotten because there were too many.
     threads_forgotten: false,
     /// Data at a listener whose connection never came.

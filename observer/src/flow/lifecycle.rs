@@ -11,6 +11,11 @@ use crate::record::{Close, ExchangeEnd, Outcome};
 const ETIMEDOUT: u32 = 110;
 
 impl Conn {
+    /// Nobody has answered it, and its end was not told.
+    pub(super) fn is_attempt(&self) -> bool {
+        self.record.established_ns.is_none() && !self.record.predates_observer && self.ended_ns.is_none()
+    }
+
     /// The TCP state changed. Returns true when this was the connection's end.
     pub(super) fn state(&mut self, state: &State, context: &mut Context<'_>) -> bool {
         let at_ns = state.header.at_ns;

@@ -30,6 +30,8 @@ pub struct FlowTable {
     settling: VecDeque<(u64, u64)>,
     /// Connections that ended, by the time they are emitted.
     closing: VecDeque<(u64, u64)>,
+    /// Attempts whose owner has closed them, by the time by which their end is told, if it is.
+    released: VecDeque<(u64, u64)>,
     /// Unanswered exchange of connections that ended.
     ended: HashMap<u64, u32>,
     ended_order: VecDeque<u64>,
@@ -55,6 +57,7 @@ impl FlowTable {
             listeners: Listeners::default(),
             settling: VecDeque::new(),
             closing: VecDeque::new(),
+            released: VecDeque::new(),
             ended: HashMap::new(),
             ended_order: VecDeque::new(),
             next_idle_check_ns: 0,
@@ -111,12 +114,12 @@ impl FlowTable {
             }
         }
         self.emit_closed(now_ns, out);
+        self.emit_released(now_ns, out);
         self.counters.listener_data_unclaimed += self.listeners.tick(now_ns);
         if now_ns >= self.next_idle_check_ns {
             self.next_idle_check_ns = now_ns + IDLE_CHECK_NS;
             let before_ns = now_ns.saturating_sub(self.config.idle_ns);
-            let unanswered = |conn: &Conn| conn.record.established_ns.is_none() && !conn.record.predates_observer;
-            let attempts = self.conns.values().filter(|conn| conn.last_ns < before_ns && unanswered(conn));
+            let attempts = self.conns.values().filter(|conn| conn.last_ns < before_ns && conn.is_attempt());
             self.counters.ends_missed += attempts.count() as u64;
             self.counters.connections_expired += self.give_up(before_ns, out);
         }
@@ -224,6 +227,24 @@ impl FlowTable {
         }
     }
 
+    /// Emits attempts that were over before their owner closed them, and nobody told how: a kernel that runs no program in some places. They
+    /// stay `Pending`, with the time of the closing.
+    fn emit_released(&mut self, now_ns: u64, out: &mut Vec<Output>) {
+        while let Some(&(due_ns, cookie)) = self.released.front()
+            && due_ns <= now_ns
+        {
+            self.released.pop_front();
+            let Some(mut conn) = self.conns.remove(&cookie) else { continue };
+            if conn.is_attempt() {
+                conn.record.closed_ns = conn.released_ns;
+                self.counters.ends_untold += 1;
+                conn.emit(&mut context!(self, out));
+            } else {
+                self.conns.insert(cookie, conn);
+            }
+        }
+    }
+
     fn segment(&mut self, segment: &Segment, data: &[u8], out: &mut Vec<Output>) {
         let header = &segment.header;
         if header.flags & SegmentFlags::LISTENER != 0 {
@@ -276,7 +297,13 @@ impl FlowTable {
         match kind {
             SocketCallKind::Recv => conn.recv(call, &mut self.threads),
             SocketCallKind::Send => conn.send(call, &mut self.threads),
-            SocketCallKind::Connect | SocketCallKind::Close => conn.release(call, &mut self.threads),
+            SocketCallKind::Connect | SocketCallKind::Close => {
+                conn.release(call, &mut self.threads);
+                if conn.is_attempt() && conn.released_ns.is_none() {
+                    conn.released_ns = Some(call.header.at_ns);
+                    self.released.push_back((call.header.at_ns.saturating_add(self.config.linger_ns), cookie));
+                }
+            }
         }
         self.after_step(cookie, out);
     }

@@ -76,7 +76,7 @@ pub enum Outcome {
     Unreachable,
     /// There was no source port for it: nothing was sent. `local` has port 0 then.
     NoSourcePort,
-    /// Still in the handshake when recorded.
+    /// Still in the handshake when recorded; with `closed_ns`: over, and nothing told how.
     Pending,
 }
 

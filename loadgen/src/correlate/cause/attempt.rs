@@ -112,6 +112,13 @@ fn tell_conn(conn: Conn<'_>, attempt: &Attempt, whom: &str, facts: &mut Facts) {
         (Outcome::Unreachable, Some(at_ns)) => {
             facts.add(at_ns, "kernel", "the connection was rejected on the way, not by a pod");
         }
+        (Outcome::Pending, Some(at_ns)) => {
+            facts.add(
+                at_ns,
+                "kernel",
+                "the gateway closed its socket, which had never been connected; how the attempt had ended was not told",
+            );
+        }
         (Outcome::Established, Some(at_ns)) => {
             let how = match conn.close() {
                 Some(Close::FinRemote) => "the pod's side closed the connection",

@@ -57,7 +57,8 @@ pub fn cause(ctx: &Context<'_, '_>, request: u32, attempt: &Attempt, conn: Conn<
     }
     // A deletion that the watch tells of a little later may have been at work already.
     let long = conn.syn_retransmits() > 0 || gave_up_ns.saturating_sub(conn.opened_ns()) >= SYN_TIMEOUT_NS;
-    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && long {
+    if life.ready_throughout(conn.opened_ns(), gave_up_ns.saturating_add(WATCH_LAG_NS)) && long && !conn.ended_untold()
+    {
         facts.add(
             gave_up_ns,
             "kubernetes",
@@ -112,6 +113,10 @@ fn dead_address(ctx: &Context<'_, '_>, request: u32, conn: Conn<'_>, facts: &mut
         return Cause::StaleNatEntry;
     }
     let source = conn.nat_source();
+    if conn.ended_untold() {
+        facts.missing(ctx, request, "whether the pod refused the connection or nobody answered");
+        return Cause::Unknown;
+    }
     if matches!(source, Some(NatSource::New | NatSource::Direct)) {
         return Cause::UnansweredPodIp;
     }

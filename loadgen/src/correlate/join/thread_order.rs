@@ -4,7 +4,7 @@
 //! the end of the failed attempt: `recv(upstream, failed) → connect(upstream)`; then the failed attempt's own call is
 //! followed back.
 
-use observer::record::{ExchangeEnd, Hop, Outcome, SocketCallKind};
+use observer::record::{ExchangeEnd, Hop, SocketCallKind};
 
 use super::Input;
 use crate::raw::compact::Call;
@@ -45,7 +45,7 @@ fn follow(input: &Input<'_, '_>, call: &Call, left: u8) -> Option<For> {
                 Some(exchange) if exchange.end() == ExchangeEnd::Complete => None,
                 Some(exchange) if exchange.request().is_some() => exchange.request().map(For::Request),
                 Some(exchange) if exchange.reused() => follow(input, &exchange.sent_after()?, left),
-                None if conn.exchanges() > 0 || conn.outcome() == Outcome::Pending => None,
+                None if conn.exchanges() > 0 || conn.is_pending() => None,
                 _ => follow(input, &conn.opened_after()?, left),
             }
         }

@@ -84,6 +84,16 @@ impl Conn<'_> {
         self.kind.outcome
     }
 
+    /// Still in the handshake when recorded.
+    pub fn is_pending(self) -> bool {
+        self.kind.outcome == Outcome::Pending && self.ended_ns().is_none()
+    }
+
+    /// It was over when its owner closed it, and nothing told how.
+    pub fn ended_untold(self) -> bool {
+        self.kind.outcome == Outcome::Pending && self.ended_ns().is_some()
+    }
+
     /// How it ended.
     pub fn close(self) -> Option<Close> {
         self.kind.close

@@ -2,7 +2,7 @@
 
 use observer_ebpf::wire::{Event, Kind, Open, Segment, SegmentFlags, State};
 
-use super::simulator::{World, tuple};
+use super::simulator::{World, release, tuple};
 use crate::{
     flow::{FlowConfig, FlowTable, Side},
     record::{Close, ExchangeEnd, Outcome},
@@ -202,6 +202,31 @@ fn bounded_with_the_loss_counted() {
     world.table.tick(world.now_ns + FlowConfig::default().idle_ns + 1, &mut world.out);
     assert_eq!(world.table.open_connections(), 0);
     assert_eq!(world.connections().len(), 200);
+}
+
+/// A kernel that runs no program where a timer interrupts: what is left is the owner's `close()`.
+#[test]
+fn an_attempt_whose_end_was_not_told_is_over_when_its_owner_closes_it() {
+    let mut world = World::new(true);
+    world.connect(1, 7);
+    release(&mut world, 1, 7);
+    let released_ns = world.now_ns;
+    world.table.flush(&mut world.out);
+    assert_eq!(world.connections()[0].closed_ns, None, "its end may be told yet");
+    world.table.tick(released_ns + FlowConfig::default().linger_ns, &mut world.out);
+    let record = world.connections().pop().unwrap();
+    assert_eq!((record.outcome, record.closed_ns), (Outcome::Pending, Some(released_ns)));
+    assert_eq!((world.table.open_connections(), world.table.counters().ends_untold), (0, 1));
+}
+
+#[test]
+fn a_connection_that_is_established_while_it_is_closed_is_followed() {
+    let mut world = World::new(true);
+    world.connect(1, 7);
+    release(&mut world, 1, 7);
+    world.establish(1, Side::Client);
+    world.table.tick(world.now_ns + FlowConfig::default().linger_ns, &mut world.out);
+    assert_eq!((world.table.open_connections(), world.table.counters().ends_untold), (1, 0));
 }
 
 /// An attempt ends within two minutes, answered or not; one that is still there after ten has ended untold.

@@ -14,8 +14,8 @@ use crate::layout::Layout;
 use crate::steps::Steps;
 use crate::{Error, Options, Result, binaries, network, preflight};
 
-/// The kernel takes this long at most to end a process that has closed its sockets: tens of ms for an API server's
-/// memory, more where the processors are busy.
+/// For so long a process that has closed its sockets is given to be called dead: it gives its memory back first, and the
+/// processors may be busy. Only waited for where something has failed.
 const DYING: Duration = Duration::from_secs(2);
 
 /// Ends when the cluster is up as wanted. If it cannot, nothing is left.

@@ -202,7 +202,8 @@ impl Shards {
             ended.problems.push(format!("the records of {} are not whole", member.agent.who()));
         }
         match lags_of(&mut conversation, offset_ns, member.index).await {
-            Ok(lags) => ended.lags = lags,
+            Ok(Some(lags)) => ended.lags = lags,
+            Ok(None) => ended.problems.push(format!("the lags of {} are not whole", member.agent.who())),
             Err(error) => ended.problems.push(format!("when {} did not run is not known: {error}", member.agent.who())),
         }
         // Its pod ends well, and with it the Job; what does not end is taken away.
@@ -211,15 +212,19 @@ impl Shards {
     }
 }
 
-/// When it did not run, on our clock.
-async fn lags_of(conversation: &mut Conversation, offset_ns: i64, index: u32) -> Result<Vec<Lag>, ObserverError> {
-    let mut lags = Vec::new();
-    let take = async |line: &[u8]| {
-        let lag = serde_json::from_slice(line).ok();
-        lags.extend(lag.map(|lag| lag_on_our_clock(lag, offset_ns, index)));
+/// When it did not run, on our clock. `None`: the answer was cut.
+async fn lags_of(
+    conversation: &mut Conversation,
+    offset_ns: i64,
+    index: u32,
+) -> Result<Option<Vec<Lag>>, ObserverError> {
+    let (mut lags, mut end) = (Vec::new(), None);
+    let take = async |line: &[u8]| match serde_json::from_slice(line) {
+        Ok(lag) => lags.push(lag_on_our_clock(lag, offset_ns, index)),
+        Err(_) => end = serde_json::from_slice::<RecordsEnd>(line).ok(),
     };
     conversation.each_line("/v1/lags", take).await?;
-    Ok(lags)
+    Ok(end.is_some_and(|end| end.records_before == lags.len() as u64).then_some(lags))
 }
 
 async fn member(index: u32, agent: Agent, boot_id: &str) -> Result<Member, JobError> {

@@ -5,7 +5,7 @@ use loadgen::report::schema::{Cause, Failure, JoinedBy};
 use observer::record::Outcome;
 
 use super::{failure_of, is, says};
-use crate::synthetic::{MS, World, correlate, pod_ref};
+use crate::synthetic::{Flow, MS, World, correlate, pod_ref};
 
 #[test]
 fn refused_by_a_gateway_being_deleted() {
@@ -90,6 +90,11 @@ fn unread_answer(written_ms: u64, ended_ms: u64, lag_ms: u64) -> Failure {
     let front = flow.front.clone();
     flow = flow.errored(ClientErrorKind::Timeout, ended_ms);
     flow.front = front;
+    stalled(world, flow, lag_ms)
+}
+
+/// The failure of a client that did not run for so long before its end.
+fn stalled(mut world: World, flow: Flow, lag_ms: u64) -> Failure {
     let ran_ns = flow.client.end_ns;
     world.add(flow);
     let mut raw = world.finish();
@@ -99,10 +104,10 @@ fn unread_answer(written_ms: u64, ended_ms: u64, lag_ms: u64) -> Failure {
 
 #[test]
 fn an_answer_in_time_that_a_stopped_client_never_read() {
-    let stalled = unread_answer(200, 20_000, 19_900);
-    is(&stalled, Cause::ClientStalled, Some("a"), Some(JoinedBy::Trace));
-    says(&stalled, "kernel", "it was in time");
-    says(&stalled, "client", "the load generator itself did not run for 19800 of the 19800 ms from then on");
+    let unread = unread_answer(200, 20_000, 19_900);
+    is(&unread, Cause::ClientStalled, Some("a"), Some(JoinedBy::Trace));
+    says(&unread, "kernel", "it was in time");
+    says(&unread, "client", "the load generator itself did not run for 19800 of the 19800 ms from then on");
     // It ran for most of the time, and something else kept the answer from it.
     is(&unread_answer(200, 15_000, 5_000), Cause::ClientTimeout, Some("a"), Some(JoinedBy::Trace));
     let late = unread_answer(11_000, 20_000, 19_900);
@@ -116,15 +121,11 @@ fn a_stopped_client_that_had_sent_nothing() {
         let mut world = World::new("steady");
         let mut flow = world.flow(600.0, "a").errored(ClientErrorKind::Timeout, 20_000).never_at_gateway();
         flow.translation = None;
-        let ran_ns = flow.client.end_ns;
-        world.add(flow);
-        let mut raw = world.finish();
-        raw.lags.push(Lag { due_ns: ran_ns - lag_ms * MS, ran_ns, shard: None });
-        correlate(&raw).failures.remove(0)
+        stalled(world, flow, lag_ms)
     };
-    let stalled = unsent(19_900);
-    is(&stalled, Cause::ClientStalled, None, None);
-    says(&stalled, "kernel", "no gateway pod had received the request");
+    let never = unsent(19_900);
+    is(&never, Cause::ClientStalled, None, None);
+    says(&never, "kernel", "no gateway pod had received the request");
     is(&unsent(12_000), Cause::ClientTimeout, None, None);
 }
 

@@ -4,6 +4,7 @@ mod alive;
 mod client_side;
 mod gone;
 mod kept;
+mod untold;
 
 use loadgen::report::schema::{Cause, Failure, JoinedBy, Report};
 
